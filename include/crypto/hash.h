@@ -1,0 +1,18 @@
+/* SHA-256, HMAC and comparing without a timing trace; contexts are kept per thread. */
+#ifndef CRYPTO_HASH_H
+#define CRYPTO_HASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct digest {
+    unsigned char b[32];
+};
+
+struct digest hash_sha256(const void *bytes, size_t n);
+struct digest hash_hmac(const void *key, size_t key_size, const void *bytes, size_t n);
+
+/* In constant time. */
+bool hash_equal(const struct digest *a, const struct digest *b);
+
+#endif

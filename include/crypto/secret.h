@@ -1,0 +1,20 @@
+/* Bytes that are wiped when freed and that nothing can print. */
+#ifndef CRYPTO_SECRET_H
+#define CRYPTO_SECRET_H
+
+#include <stddef.h>
+
+struct secret;
+
+/* A copy of n bytes (a NUL is kept behind them). Not dumped into core files. */
+struct secret *secret_new(const void *bytes, size_t n);
+
+/* Wipes and frees; NULL is fine. */
+void secret_free(struct secret *secret);
+void secret_free_scoped(struct secret **secret);
+#define SECRET_SCOPED __attribute__((cleanup(secret_free_scoped)))
+
+const char *secret_bytes(const struct secret *secret);
+size_t secret_size(const struct secret *secret);
+
+#endif

@@ -1,0 +1,131 @@
+/* Identifiers. libuuid only reads and writes them: its generator may fall back to time. */
+#include "base/ids.h"
+
+#include "base/arena.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <uuid/uuid.h>
+
+void
+ids_random(void *p, size_t n)
+{
+    unsigned char *to = p;
+
+    while (n > 0) {
+        ssize_t got = getrandom(to, n, 0);
+
+        if (got <= 0) {
+            fputs("rosterd: the kernel gives no random bytes\n", stderr);
+            abort();
+        }
+        to += got;
+        n -= (size_t)got;
+    }
+}
+
+struct uuid
+ids_uuid_new(void)
+{
+    struct uuid u;
+
+    ids_random(&u, sizeof u);
+    u.b[6] = (unsigned char)((u.b[6] & 0x0f) | 0x40);
+    u.b[8] = (unsigned char)((u.b[8] & 0x3f) | 0x80);
+    return u;
+}
+
+char *
+ids_uuid_text(const struct uuid *uuid, char out[UUID_TEXT_SIZE])
+{
+    uuid_unparse_lower(uuid->b, out);
+    return out;
+}
+
+char *
+ids_uuid(struct arena *mem)
+{
+    struct uuid u = ids_uuid_new();
+
+    return ids_uuid_text(&u, arena_alloc(mem, UUID_TEXT_SIZE));
+}
+
+bool
+ids_uuid_read(const char *text, struct uuid *out)
+{
+    return strlen(text) == UUID_TEXT_SIZE - 1 && uuid_parse(text, out->b) == 0;
+}
+
+char *
+ids_permanent(struct arena *mem)
+{
+    uint32_t r;
+
+    ids_random(&r, sizeof r);
+    return arena_printf(mem, "agt-%08x", r);
+}
+
+bool
+ids_is_permanent(const char *text)
+{
+    return strncmp(text, "agt-", 4) == 0 && strlen(text) == PERMANENT_ID_SIZE - 1 &&
+           strspn(text + 4, "0123456789abcdef") == 8;
+}
+
+char *
+ids_request(char out[REQUEST_ID_SIZE])
+{
+    /* A random start for each thread and a counter: unique without a system call per request. */
+    static _Thread_local uint64_t prefix;
+    static _Thread_local uint32_t next;
+
+    if (prefix == 0) {
+        ids_random(&prefix, sizeof prefix);
+        ids_random(&next, sizeof next);
+    }
+    snprintf(out, REQUEST_ID_SIZE, "req_%016llx%08x", (unsigned long long)prefix, next++);
+    return out;
+}
+
+char *
+ids_hex(const void *bytes, size_t n, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *b = bytes;
+
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[b[i] >> 4];
+        out[2 * i + 1] = digits[b[i] & 15];
+    }
+    out[2 * n] = '\0';
+    return out;
+}
+
+static int
+hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool
+ids_unhex(const char *hex, void *bytes, size_t n)
+{
+    unsigned char *b = bytes;
+
+    if (strlen(hex) != 2 * n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        int high = hex_value(hex[2 * i]), low = hex_value(hex[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return false;
+        b[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
