@@ -2,10 +2,19 @@
 
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 
--- Milliseconds since 1970 UTC: how every time leaves the database.
+-- Milliseconds since 1970 UTC, rounded down: how every time leaves the database.
 CREATE FUNCTION ms(at timestamptz) RETURNS bigint
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (extract(epoch FROM at) * 1000)::bigint;
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN floor(extract(epoch FROM at) * 1000)::bigint;
+
+-- Microseconds since 1970 UTC, as PostgreSQL keeps them: for cursors, which may not round.
+CREATE FUNCTION us(at timestamptz) RETURNS bigint
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (extract(epoch FROM at) * 1000000)::bigint;
+
+CREATE FUNCTION from_us(us bigint) RETURNS timestamptz
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN timestamptz 'epoch' + us * interval '1 microsecond';
 
 -- now(), moved by the setting roster.clock_skew: presence rules are tested without waiting.
 CREATE FUNCTION roster_now() RETURNS timestamptz
@@ -53,6 +62,7 @@ COMMENT ON TABLE  api_keys        IS 'Keys of people''s scripts (rk_…).';
 COMMENT ON COLUMN api_keys.hash   IS 'SHA-256 of the key; the key itself is shown once and not kept.';
 COMMENT ON COLUMN api_keys.hint   IS 'The last four characters, for people.';
 COMMENT ON COLUMN api_keys.scopes IS 'Bits of enum scope (model/scope.h).';
+COMMENT ON COLUMN api_keys.revoked_at IS 'Refused from then on; null: in force.';
 
 CREATE TABLE agents (
     id                     uuid        NOT NULL,
@@ -100,7 +110,7 @@ CREATE TABLE agents (
 CREATE INDEX agents_org_page ON agents (org_id, created_at DESC, id DESC);
 CREATE INDEX agents_name_trgm ON agents USING gin (name gin_trgm_ops);
 CREATE INDEX agents_fallback ON agents (fallback_agent_id) WHERE fallback_agent_id IS NOT NULL;
-CREATE INDEX agents_probe ON agents (probe_slot)
+CREATE INDEX agents_probe ON agents (probe_slot, id)
     WHERE endpoint_url_sealed IS NOT NULL AND life = 0;
 COMMENT ON TABLE  agents                     IS 'One row per agent identity.';
 COMMENT ON COLUMN agents.permanent_id        IS 'agt- and 8 hex digits; never changes, never reused.';
@@ -110,6 +120,12 @@ COMMENT ON COLUMN agents.endpoint_url_sealed IS 'AES-256-GCM envelope, bound to 
 COMMENT ON COLUMN agents.webhook_url_sealed  IS 'As endpoint_url_sealed.';
 COMMENT ON COLUMN agents.endpoint_key_sealed IS 'As endpoint_url_sealed: the key that calls to the endpoint carry.';
 COMMENT ON COLUMN agents.endpoint_key_scheme IS 'Word before the key; empty: the bare key.';
+COMMENT ON COLUMN agents.endpoint_key_header IS 'Header that carries the key to the endpoint.';
+COMMENT ON COLUMN agents.version_header      IS 'Header sent to the endpoint with version_value, if any.';
+COMMENT ON COLUMN agents.version             IS 'Version of the agent''s software, as its owner says.';
+COMMENT ON COLUMN agents.metadata            IS 'JSON object of the owner, kept as it came.';
+COMMENT ON COLUMN agents.fallback_agent_id   IS 'Agent of the same organization that answers while this one is offline.';
+COMMENT ON COLUMN agents.is_public           IS 'Whether it may be shown outside its organization.';
 COMMENT ON COLUMN agents.requests_per_minute IS 'As declared by the owner, not enforced; 0: not declared.';
 COMMENT ON COLUMN agents.life                IS 'enum agent_life: 0 active, 1 archived, 2 revoked, 3 disabled.';
 COMMENT ON COLUMN agents.probe_slot          IS 'The second of the minute in which its endpoint is checked.';
@@ -118,10 +134,12 @@ COMMENT ON COLUMN agents.row_version         IS 'Counts changes; the ETag.';
 CREATE TABLE retired_permanent_ids (
     permanent_id text        NOT NULL,
     org_id       uuid        NOT NULL,
+    agent_id     uuid        NOT NULL,
     retired_at   timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT retired_permanent_ids_pkey PRIMARY KEY (permanent_id)
 );
-COMMENT ON TABLE retired_permanent_ids IS 'Permanent ids of deleted agents: they stay in call records and are never given again.';
+COMMENT ON TABLE  retired_permanent_ids          IS 'Permanent ids of deleted agents: they stay in call records and are never given again.';
+COMMENT ON COLUMN retired_permanent_ids.agent_id IS 'What its calls and transitions are found by.';
 
 CREATE TABLE presence (
     agent_id       uuid        NOT NULL,
@@ -140,7 +158,10 @@ COMMENT ON TABLE  presence               IS 'What is known of each agent''s live
 COMMENT ON COLUMN presence.open          IS 'False while the agent is not active: its heartbeats are refused.';
 COMMENT ON COLUMN presence.state         IS 'enum presence_state: 0 online, 1 idle, 2 offline.';
 COMMENT ON COLUMN presence.reason        IS 'enum presence_reason (model/presence.h).';
-COMMENT ON COLUMN presence.last_activity IS 'Last heartbeat "online" or successful call to it; null: never seen.';
+COMMENT ON COLUMN presence.since          IS 'Since when the state is what it is.';
+COMMENT ON COLUMN presence.last_activity  IS 'Last heartbeat "online" or successful call to it; null: never seen.';
+COMMENT ON COLUMN presence.last_heartbeat IS 'Last heartbeat of either kind.';
+COMMENT ON COLUMN presence.last_probe     IS 'When its endpoint was last asked, whatever came of it.';
 
 CREATE TABLE status_transitions (
     id           bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -160,6 +181,12 @@ CREATE INDEX status_transitions_page ON status_transitions (org_id, id DESC);
 CREATE INDEX status_transitions_agent_page ON status_transitions (agent_id, id DESC);
 CREATE INDEX status_transitions_at ON status_transitions USING brin (at);
 COMMENT ON TABLE  status_transitions             IS 'One row per real change of presence.state.';
+COMMENT ON COLUMN status_transitions.permanent_id IS 'Stays when the agent is deleted.';
+COMMENT ON COLUMN status_transitions.old_state   IS 'As presence.state.';
+COMMENT ON COLUMN status_transitions.new_state   IS 'As presence.state.';
+COMMENT ON COLUMN status_transitions.old_state   IS 'enum presence_state, as presence.state.';
+COMMENT ON COLUMN status_transitions.new_state   IS 'As old_state; always another.';
+COMMENT ON COLUMN status_transitions.reason      IS 'enum presence_reason (model/presence.h).';
 COMMENT ON COLUMN status_transitions.http_status IS 'What the probe or call answered; 0: none.';
 COMMENT ON COLUMN status_transitions.latency_ms  IS 'How long the probe or call took; -1: none.';
 
@@ -196,6 +223,7 @@ CREATE INDEX connections_org_page ON connections (org_id, created_at DESC, id DE
 CREATE INDEX connections_source ON connections (source_agent_id);
 CREATE INDEX connections_target ON connections (target_agent_id);
 COMMENT ON TABLE  connections             IS 'Who may call whom: the source agent calls the target agent.';
+COMMENT ON COLUMN connections.group_name  IS 'A word of the owner''s, for people.';
 COMMENT ON COLUMN connections.allow_paths IS 'Whether the caller may add a path behind the connection id.';
 
 CREATE TABLE calls (
@@ -223,17 +251,29 @@ CREATE INDEX calls_page ON calls (org_id, id DESC);
 CREATE INDEX calls_at ON calls USING brin (at);
 COMMENT ON TABLE  calls               IS 'One metadata row per proxied call; bodies are never kept.';
 COMMENT ON COLUMN calls.at            IS 'When the call came in.';
+COMMENT ON COLUMN calls.trace_id      IS 'Trace id of the caller''s traceparent, or one of ours.';
+COMMENT ON COLUMN calls.target_permanent_id IS 'Whom the connection leads to; stays when the agent is deleted.';
+COMMENT ON COLUMN calls.fallback_permanent_id IS 'Who answered instead, if anyone.';
+COMMENT ON COLUMN calls.protocol      IS 'The protocol that the caller named, if any.';
+COMMENT ON COLUMN calls.status        IS 'HTTP status that the caller got.';
+COMMENT ON COLUMN calls.latency_us    IS 'From the call coming in until the answer was complete.';
 COMMENT ON COLUMN calls.outcome       IS 'ok, received_4xx, received_5xx, client_gone, or an RFC 9209 error word.';
 COMMENT ON COLUMN calls.first_byte_us IS 'Until the head of the answer; -1: none came.';
 
 CREATE TABLE cache_hints (
+    tx   xid8        NOT NULL DEFAULT pg_current_xact_id(),
     at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    node bigint      NOT NULL DEFAULT 0,
     kind smallint    NOT NULL,
     id   uuid        NOT NULL
 );
-CREATE INDEX cache_hints_at ON cache_hints (at);
-COMMENT ON TABLE  cache_hints      IS 'What other nodes must forget; rows live for a minute.';
+CREATE INDEX cache_hints_tx ON cache_hints (tx);
+COMMENT ON TABLE  cache_hints      IS 'What nodes must forget; rows live for a few minutes.';
+COMMENT ON COLUMN cache_hints.tx   IS 'The transaction that wrote it: a reader goes on from the oldest that was still running.';
+COMMENT ON COLUMN cache_hints.at   IS 'When it was written: for cleaning up only.';
+COMMENT ON COLUMN cache_hints.node IS 'The node that need not read it, because its own cache knows; 0: all read it.';
 COMMENT ON COLUMN cache_hints.kind IS 'enum hint_kind: 0 agent, 1 connection, 2 API key.';
+COMMENT ON COLUMN cache_hints.id   IS 'Of the agent, connection or API key.';
 
 CREATE TABLE idempotency (
     org_id      uuid        NOT NULL,
@@ -249,7 +289,14 @@ CREATE TABLE idempotency (
     CONSTRAINT idempotency_pkey PRIMARY KEY (org_id, subject, operation, key_hash)
 );
 CREATE INDEX idempotency_created_at ON idempotency (created_at);
+CREATE INDEX idempotency_sealed ON idempotency (created_at) WHERE full_sealed IS NOT NULL;
 COMMENT ON TABLE  idempotency             IS 'Answers to creating requests, kept for a day for a repeat.';
+COMMENT ON COLUMN idempotency.subject     IS 'UUID of the API key or agent that asked.';
+COMMENT ON COLUMN idempotency.operation   IS 'Name of the route.';
+COMMENT ON COLUMN idempotency.key_hash    IS 'SHA-256 of the Idempotency-Key.';
+COMMENT ON COLUMN idempotency.fingerprint IS 'SHA-256 of the body that was sent.';
+COMMENT ON COLUMN idempotency.status      IS 'HTTP status of the answer.';
+COMMENT ON COLUMN idempotency.location    IS 'Location header of the answer, if any.';
 COMMENT ON COLUMN idempotency.body        IS 'The answer, with null for a one-time secret.';
 COMMENT ON COLUMN idempotency.full_sealed IS 'The whole answer, sealed; wiped after ten minutes.';
 
@@ -258,8 +305,9 @@ CREATE TABLE service_state (
     up_since   timestamptz NOT NULL DEFAULT now(),
     last_alive timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT service_state_pkey PRIMARY KEY (only_row),
-    CONSTRAINT service_state_one  CHECK (only_row)
+    CONSTRAINT service_state_ok   CHECK (only_row)
 );
 COMMENT ON TABLE  service_state          IS 'Since when heartbeats could be taken without a gap: silence before that proves nothing.';
-COMMENT ON COLUMN service_state.up_since IS 'Start of the current run of minutes in which some node was alive.';
+COMMENT ON COLUMN service_state.up_since   IS 'Start of the current run of minutes in which some node was alive.';
+COMMENT ON COLUMN service_state.last_alive IS 'When some node last swept; a gap behind it moves up_since.';
 INSERT INTO service_state DEFAULT VALUES;

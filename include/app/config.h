@@ -13,7 +13,7 @@ struct config {
     struct {
         const char *listen;           /* HOST:PORT                            */
         const char *public_url;       /* NULL: http://LISTEN                  */
-        const char *trusted_proxies;  /* nets whose X-Forwarded-For counts    */
+        const char *trusted_proxies;  /* nets whose X-Forwarded-For counts; "": none */
         int64_t loops;                /* 0: one per core                      */
         int64_t connections;          /* most open client connections         */
         int64_t header_timeout, body_timeout, idle_timeout, request_timeout;
@@ -39,7 +39,7 @@ struct config {
         const char *ca_file;          /* NULL: the system's                   */
     } proxy;
     struct {
-        const char *allow;            /* nets that are allowed although not public */
+        const char *allow;            /* nets that are allowed although not public; "": none */
         bool allow_http;
     } outbound;
     struct {
@@ -73,6 +73,7 @@ struct config_source {
     const char *file;                 /* NULL: defaults and environment only               */
     const struct params *overrides;   /* "section.key" → value, from the command line; last word */
     bool dev;                         /* dev mode's own defaults                           */
+    bool no_secrets;                  /* neither read nor require secrets: for a check only */
 };
 
 /* Reads FILE, then FILE.d/NAME.conf in order, then ROSTERD_SECTION_KEY, then the overrides; secrets from

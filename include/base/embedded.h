@@ -8,5 +8,6 @@ struct embedded {
 };
 
 extern const struct embedded embedded_migrations[]; /* in order of their numbers */
+extern const struct embedded embedded_docs[];       /* what the reference page needs */
 
 #endif

@@ -9,6 +9,7 @@ struct digest {
     unsigned char b[32];
 };
 
+/* SHA-256 (FIPS 180-4) and HMAC with it (RFC 2104); an empty key is a key. Cannot fail. */
 struct digest hash_sha256(const void *bytes, size_t n);
 struct digest hash_hmac(const void *key, size_t key_size, const void *bytes, size_t n);
 

@@ -18,7 +18,8 @@ struct seal_place {
 };
 
 /* Reads a key file: one key per line, 64 hex digits, "#" begins a comment; the first seals, all
- * open. Fails with VALIDATION_ERROR, a reason naming the line and never its text. */
+ * open; 1 to 16 keys, none twice. Read-only once made. Fails with VALIDATION_ERROR, a reason naming
+ * the line and never its text. */
 struct keyring *keyring_new(const char *text, size_t n, struct err *err) MUST_CHECK;
 void keyring_free(struct keyring *keys);
 
@@ -29,11 +30,12 @@ char *keyring_line(struct arena *mem);
 size_t keyring_count(const struct keyring *keys);
 void keyring_id(const struct keyring *keys, size_t i, unsigned char id[SEAL_KEY_ID_SIZE]);
 
-/* Envelope: version 1 (1 byte) | key id (4) | nonce (12) | ciphertext | tag (16). Each seal uses a
- * key derived (HMAC-SHA-256) from the master key and the place, and a fresh random nonce, so that
- * the bound on random nonces of one key is never near. Associated data: "agk1" | version | key id
- * | org | row | column, each length-prefixed. plain n <= 64 KiB. In mem. Fails with
- * INTERNAL_ERROR. */
+/* Envelope: version 1 (1 byte) | key id (4) | nonce (12) | ciphertext | tag (16). Each place has a
+ * key of its own, HMAC-SHA-256(master key, "agk1-key" | place), and each seal a fresh random nonce,
+ * so that the bound on random nonces of one key is never near. Associated data: "agk1" | version |
+ * key id | place, where place is org, row and column, each at most 64 bytes and behind its length
+ * in two bytes, high byte first. plain n <= 64 KiB. In mem. Fails with INTERNAL_ERROR: v is NULL
+ * then. Thread-safe. */
 struct bytes seal(const struct keyring *keys, const struct seal_place *place, const void *plain,
                   size_t n, struct arena *mem, struct err *err) MUST_CHECK;
 

@@ -6,7 +6,8 @@
 
 struct secret;
 
-/* A copy of n bytes (a NUL is kept behind them). Not dumped into core files. */
+/* A copy of n bytes, zeros when bytes is NULL; a NUL is kept behind them. Lives in pages that core
+ * files leave out (not under a sanitizer, where each is its own malloc). */
 struct secret *secret_new(const void *bytes, size_t n);
 
 /* Wipes and frees; NULL is fine. */
@@ -14,6 +15,7 @@ void secret_free(struct secret *secret);
 void secret_free_scoped(struct secret **secret);
 #define SECRET_SCOPED __attribute__((cleanup(secret_free_scoped)))
 
+/* The bytes, borrowed, and how many they are without the NUL. */
 const char *secret_bytes(const struct secret *secret);
 size_t secret_size(const struct secret *secret);
 

@@ -17,8 +17,8 @@ enum token_kind {
 enum { TOKEN_HINT_SIZE = 5 };
 
 struct token {
-    char *text;                  /* in mem, wiped with it            */
-    char hint[TOKEN_HINT_SIZE];  /* its last four characters         */
+    char *text;                 /* in mem, wiped with it            */
+    char hint[TOKEN_HINT_SIZE]; /* its last four characters         */
     struct digest hash;
 };
 

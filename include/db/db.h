@@ -8,6 +8,7 @@
 #include "base/field.h"
 #include "base/ids.h"
 #include "base/must.h"
+#include "db/args.h"
 
 struct db;
 struct db_tx;
@@ -31,75 +32,42 @@ struct db_shape {
     size_t ncols;
 };
 
-#define DB_SHAPE(type, columns) { sizeof(type), (columns), sizeof(columns) / sizeof *(columns) }
+#define DB_SHAPE(type, columns)                                                                    \
+    {                                                                                              \
+        sizeof(type), (columns), sizeof(columns) / sizeof *(columns)                               \
+    }
 
 struct stmt {
     const char *name; /* of the prepared statement, unique over all tables; NULL ends a table */
     const char *sql;
-    const struct db_shape *row;      /* NULL: gives no rows                     */
-    const struct db_clash *clashes;  /* constraint NULL ends it; may be NULL    */
+    const struct db_shape *row;     /* NULL: gives no rows                     */
+    const struct db_clash *clashes; /* constraint NULL ends it; may be NULL    */
 };
 
-#define STMT_END { .name = NULL }
-#define DB_CLASH_END { .constraint = NULL }
-
-enum db_arg_kind {
-    DB_ARG_TEXT,
-    DB_ARG_INT,
-    DB_ARG_BOOL,
-    DB_ARG_TIME,
-    DB_ARG_TEXTS,
-    DB_ARG_BYTES,
-    DB_ARG_UUID,
-    DB_ARG_UUIDS,
-    DB_ARG_INTS,
-};
-
-struct db_arg {
-    enum db_arg_kind kind;
-    const char *text;           /* NULL: SQL null                                         */
-    int64_t number;             /* DB_ARG_TIME: ms since 1970, sent as timestamptz; 0: null */
-    const struct texts *texts;  /* text[]; an entry NULL is a null                        */
-    struct bytes bytes;         /* bytea; v NULL: SQL null                                */
-    const struct uuid *uuids;   /* one, or count of them (uuid[])                         */
-    const int64_t *numbers;     /* count of them (bigint[])                               */
-    size_t count;
-};
-
-#define DB_TEXT(v)       ((struct db_arg){ .kind = DB_ARG_TEXT, .text = (v) })
-#define DB_INT(v)        ((struct db_arg){ .kind = DB_ARG_INT, .number = (v) })
-#define DB_BOOL(v)       ((struct db_arg){ .kind = DB_ARG_BOOL, .number = (v) })
-#define DB_TIME(v)       ((struct db_arg){ .kind = DB_ARG_TIME, .number = (v) })
-#define DB_TEXTS(v)      ((struct db_arg){ .kind = DB_ARG_TEXTS, .texts = (v) })
-#define DB_BYTES(v)      ((struct db_arg){ .kind = DB_ARG_BYTES, .bytes = (v) })
-#define DB_UUID(v)       ((struct db_arg){ .kind = DB_ARG_UUID, .uuids = (v), .count = 1 })
-#define DB_UUIDS(v, n)   ((struct db_arg){ .kind = DB_ARG_UUIDS, .uuids = (v), .count = (n) })
-#define DB_INTS(v, n)    ((struct db_arg){ .kind = DB_ARG_INTS, .numbers = (v), .count = (n) })
-
-struct db_args {
-    const struct db_arg *v;
-    size_t n;
-};
-
-#define DB_ARGS(...)                                                                               \
-    ((struct db_args){ (const struct db_arg[]){ __VA_ARGS__ },                                     \
-                       sizeof((const struct db_arg[]){ __VA_ARGS__ }) / sizeof(struct db_arg) })
-#define DB_NO_ARGS ((struct db_args){ NULL, 0 })
+#define STMT_END                                                                                   \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
+#define DB_CLASH_END                                                                               \
+    {                                                                                              \
+        .constraint = NULL                                                                         \
+    }
 
 struct db_options {
-    const char *conninfo;     /* libpq connection string; kept by reference              */
-    const char *name;         /* application_name                                        */
-    int timeout_ms;           /* for connecting, and for each unit when db_deadline is not
-                                 called                                                  */
+    const char *conninfo; /* libpq connection string; kept by reference, as is the name   */
+    const char *name;     /* application_name                                              */
+    int timeout_ms;       /* for connecting, for each statement on the server, and for each
+                             unit (a transaction, a single statement) without a deadline   */
 };
 
-/* A handle that connects when first used, and again (after a pause with jitter, growing from
- * 100 ms to 2 s) when the connection is lost. Never fails; close with db_close. */
+/* A handle that connects when first used, and again (with pauses growing from 100 ms to 2 s) when
+ * the connection is lost. Never fails; close with db_close. */
 struct db *db_open(const struct db_options *options);
 void db_close(struct db *db);
 
-/* All that follows must end by this monotonic time (clock_ms); what does not is abandoned: the
- * connection is cancelled and dropped and the call fails with DATABASE_UNAVAILABLE. */
+/* All that follows must end by this monotonic time (clock_ms), until the next call; 0: each unit
+ * has timeout_ms. What does not end is abandoned: the connection is dropped, the call fails with
+ * DATABASE_UNAVAILABLE, and the server ends the statement within about a second. */
 void db_deadline(struct db *db, int64_t until_ms);
 
 /* Whether a connection stands, as far as is known. */
@@ -109,15 +77,16 @@ bool db_is_connected(const struct db *db);
 bool db_connect(struct db *db, struct err *err) MUST_CHECK;
 
 /* Begins a transaction (READ COMMITTED), or enters the one that is open: the outermost commits.
- * NULL: fails with DATABASE_UNAVAILABLE. */
+ * NULL: fails with DATABASE_UNAVAILABLE. BEGIN itself travels with the first statement. After a
+ * statement of it failed, a transaction can only be dropped. */
 struct db_tx *db_begin(struct db *db, struct err *err) MUST_CHECK;
 
 /* A handle for single statements outside a transaction. Never NULL; nothing to commit or drop. */
 struct db_tx *db_single(struct db *db);
 
-/* True only when PostgreSQL said COMMIT. When the link is lost meanwhile the outcome is unknown:
- * DATABASE_UNAVAILABLE with the fact outcome=unknown. After a true outermost commit the functions
- * of db_after_commit run. */
+/* True only when PostgreSQL said COMMIT (or no statement was run). When the link is lost meanwhile
+ * the outcome is unknown: DATABASE_UNAVAILABLE with the fact outcome=unknown; single statements
+ * have it too. After a true outermost commit the functions of db_after_commit run. */
 bool db_commit(struct db_tx *tx, struct err *err) MUST_CHECK;
 
 /* Rolls back unless committed; NULL is fine. An inner drop without commit dooms the outer one. */
@@ -132,12 +101,12 @@ void db_after_commit(struct db_tx *tx, void (*then)(void *arg), void *arg);
 /* Whether a transaction is open: asserted false at the end of each unit of work. */
 bool db_in_transaction(const struct db *db);
 
-/* Runs a statement (prepared at first use). db_one: the first row as a struct in mem, or NULL; when
- * there was no row, NULL with err unset. db_all: the rows as a list of structs. db_exec: how many
- * rows it touched, -1 on failure. Failures: DATABASE_UNAVAILABLE (connection, deadline, deadlock,
- * serialization, lock timeout, admin shutdown, out of connections, disk full, read-only server), the code of the clash table,
- * VALIDATION_ERROR (22P05, 22P02, 22021), else INTERNAL_ERROR; the SQLSTATE and message go to the
- * note. */
+/* Runs a statement, prepared at first use and known by its address: it must be static. db_one: the
+ * first row as a struct in mem, or NULL; when there was no row, NULL with err unset. db_all: the
+ * rows as a list of structs. db_exec: how many rows it touched, -1 on failure. Failures:
+ * DATABASE_UNAVAILABLE (connection, deadline, deadlock, serialization, lock timeout, shutdown, out
+ * of connections, disk full, read-only server), the code of the clash table, VALIDATION_ERROR
+ * (22P05, 22P02, 22021), else INTERNAL_ERROR; the SQLSTATE and message go to the note. */
 void *db_one(struct db_tx *tx, const struct stmt *stmt, struct db_args args, struct arena *mem,
              struct err *err) MUST_CHECK;
 bool db_all(struct db_tx *tx, const struct stmt *stmt, struct db_args args, struct arena *mem,
@@ -150,11 +119,10 @@ long db_exec(struct db_tx *tx, const struct stmt *stmt, struct db_args args, str
 bool db_run(struct db *db, const char *sql, struct err *err) MUST_CHECK;
 
 /* Waits until the monotonic time until_ms for a NOTIFY; true when one (or several) came. False at
- * that time, or when the connection is lost. other_fd (or -1) becoming readable also ends the wait. */
+ * that time, when other_fd (or -1) is readable, or when the connection is lost: LISTEN again. */
 bool db_wait_notify(struct db *db, int64_t until_ms, int other_fd);
 
-/* For the test that prepares every statement: describes stmt on this connection; how many
- * parameters and columns it has. */
+/* For the test that prepares every statement: how many parameters and columns stmt has. */
 bool db_describe(struct db *db, const struct stmt *stmt, int *nparams, int *ncols,
                  struct err *err) MUST_CHECK;
 

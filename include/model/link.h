@@ -31,6 +31,7 @@ struct connection_filter {
 struct call_record {
     int64_t id;
     int64_t at;
+    const char *org_id;
     const char *trace_id, *request_id, *connection_id;
     const char *source_agent_id, *source_permanent_id;
     const char *target_agent_id, *target_permanent_id;

@@ -2,6 +2,8 @@
 #ifndef MODEL_PRESENCE_H
 #define MODEL_PRESENCE_H
 
+#include "base/ids.h"
+
 #include <stdint.h>
 
 /* Stored as numbers: never renumber. */
@@ -33,6 +35,12 @@ struct presence {
     int64_t last_probe;     /* 0: none                                             */
     int64_t next_due;       /* when it changes if nothing is heard; 0: no change   */
     int becomes;            /* enum presence_state at next_due; itself when none   */
+};
+
+/* How many agents an organization has in service. */
+struct org_agents {
+    struct uuid org;
+    int64_t agents;
 };
 
 struct transition {

@@ -1,5 +1,5 @@
 /* One HTTP/1.1 exchange with a target, on the loop that owns it: libcurl dials (name, address
- * check, TCP, TLS, certificate), the exchange on the connection is ours, kept alive in a pool.
+ * check, TCP), OpenSSL verifies, the exchange on the connection is ours, kept alive in a pool.
  * Nothing is ever sent twice. All functions and callbacks run on the thread of the loop. */
 #ifndef OUT_CALL_H
 #define OUT_CALL_H
@@ -14,18 +14,19 @@ struct out;
 struct call;
 
 struct out_limits {
-    int connect_ms;     /* name, TCP and TLS together                                     */
-    int response_ms;    /* from the whole request sent to the head of the answer          */
-    int idle_ms;        /* between two pieces of the answer, or of the request; a target that
-                           waits on us (paused) is not idle                               */
-    int total_ms;       /* of one call; 0: none                                           */
-    int keep_ms;        /* how long an unused connection is kept                          */
-    int connections;    /* most open at once, kept ones included                          */
-    int per_origin;     /* of these to one scheme, host and port                          */
-    size_t head_max;    /* bytes of the head of an answer                                 */
+    int connect_ms;  /* name, TCP and TLS together                                     */
+    int response_ms; /* from the whole request sent to the head of the answer          */
+    int idle_ms;     /* between two pieces of the answer, or of the request; a target that
+                        waits on us (paused) is not idle                               */
+    int total_ms;    /* of one call; 0: none                                           */
+    int keep_ms;     /* how long an unused connection is kept                          */
+    int connections; /* most open at once, kept ones included                          */
+    int per_origin;  /* of these to one scheme, host and port                          */
+    size_t head_max; /* bytes of the head of an answer                                 */
 };
 
-/* One per loop. guard, limits and ca_file (NULL: the system's) are borrowed and must outlive it. */
+/* One per loop. guard and limits are borrowed and must outlive it. ca_file (NULL: the system's) is
+ * read here; when it cannot be, every https call fails with TLS_CERTIFICATE_ERROR. */
 struct out *out_new(struct poll *poll, struct timers *timers, const struct guard *guard,
                     const struct out_limits *limits, const char *ca_file);
 
@@ -34,12 +35,12 @@ void out_free(struct out *out);
 
 /* The head of an answer; borrowed for the time of the callback. */
 struct call_head {
-    int status;             /* 200–599; 1xx are swallowed, 101 is an HTTP_PROTOCOL_ERROR */
+    int status;                   /* 200–599; 1xx are swallowed, 101 is an HTTP_PROTOCOL_ERROR */
     const struct params *headers; /* names in lower case, values trimmed; framing and
                                      hop-by-hop ones (RFC 9110 7.6.1, and those that Connection
                                      names) left out                                     */
-    int64_t body_size;      /* -1: not known                                             */
-    bool no_body;           /* HEAD, 204, 304                                            */
+    int64_t body_size;            /* -1: not known                                             */
+    bool no_body;                 /* HEAD, 204, 304                                            */
 };
 
 struct call_events {
@@ -49,20 +50,21 @@ struct call_events {
     void (*body)(void *arg, const char *bytes, size_t n);
     /* The answer is complete; the call is freed on return. */
     void (*end)(void *arg);
-    /* It failed, before or after the head; the call is freed on return. The code is one of the RFC
-     * 9209 family; note is for the log. */
+    /* It failed, before or after the head, perhaps while paused; the call is freed on return. The
+     * code is one of the RFC 9209 family; note is for the log. */
     void (*fail)(void *arg, enum err_code code, const char *note);
     /* More of the request body may be given (after call_send took less than all). */
     void (*room)(void *arg);
 };
 
 struct call_request {
-    const struct out_url *url;    /* borrowed until end or fail                            */
-    const char *target;           /* request target; NULL: that of the url                 */
+    const struct out_url *url; /* borrowed until end or fail                            */
+    const char *target;        /* request target; NULL: that of the url                 */
     const char *method;
-    const struct params *headers; /* without Host and framing; every byte is checked again: a
-                                     name that is no token or a value with CR, LF, NUL fails the
-                                     call with HTTP_PROTOCOL_ERROR before anything is sent   */
+    const struct params *headers; /* NULL: none; without Host, framing and hop-by-hop ones; all is
+                                     checked again: one of these, a name that is no token or a
+                                     value with a control character fails the call with
+                                     HTTP_PROTOCOL_ERROR before anything is sent             */
     int64_t body_size;            /* -1: chunked; 0: none                                  */
     const void *pool_key;         /* connections are shared only among calls with equal keys: */
     size_t pool_key_size;         /* the identity that is injected; at most 64 bytes       */
@@ -74,11 +76,13 @@ struct call *call_begin(struct out *out, const struct call_request *request,
 
 /* Gives body bytes; how many were taken (less than n: wait for room). The sum may not pass
  * body_size. call_send_end: the body is complete. An answer that comes before the body is
- * complete is handed on; the rest of the body is then taken and thrown away. */
+ * complete is handed on; when it is a refusal (400 and up), or the target takes no more, the rest
+ * of the body is taken and thrown away. */
 size_t call_send(struct call *call, const void *bytes, size_t n);
 void call_send_end(struct call *call);
 
-/* Backpressure on the answer: no body callback between the two; the socket is not read. */
+/* Backpressure on the answer: no head, body or end callback between the two; the socket is not
+ * read. */
 void call_pause(struct call *call);
 void call_resume(struct call *call);
 

@@ -2,10 +2,10 @@
 #ifndef OUT_GUARD_H
 #define OUT_GUARD_H
 
-#include "base/arena.h"
 #include "base/err.h"
 #include "base/must.h"
 
+#include <stddef.h>
 #include <sys/socket.h>
 
 enum { GUARD_NETS_MAX = 64 };
@@ -19,35 +19,26 @@ struct guard_net {
 struct guard {
     struct guard_net nets[GUARD_NETS_MAX]; /* allowed although not public */
     size_t nnets;
-    bool allow_http;                       /* http URLs, besides https    */
+    bool allow_http; /* http URLs, besides https    */
 };
 
-/* Reads "127.0.0.0/8, ::1/128": fails with VALIDATION_ERROR naming the item. */
+/* Reads "127.0.0.0/8, ::1": a net without a length is one address; "" is no net. Fails with
+ * VALIDATION_ERROR naming the item (guard is then of no use). */
 bool guard_read(struct guard *guard, const char *list, bool allow_http, struct err *err) MUST_CHECK;
 
 /* Whether an address may be dialled: public (RFC 6890 and its successors: no loopback, private,
- * link-local, shared, documentation, benchmarking, multicast, reserved; IPv4 inside IPv6 — mapped,
- * compatible, NAT64, 6to4, Teredo — is judged as that IPv4 address) or in a listed net. Any other
- * address family: no. */
+ * link-local, shared, documentation, benchmarking, multicast, reserved) or in a listed net. IPv4
+ * inside IPv6 (mapped, compatible, NAT64 64:ff9b::/96, 6to4) is judged as that IPv4 address;
+ * Teredo and the local NAT64 prefix 64:ff9b:1::/48 are never public. Other families: no. */
 bool guard_allows(const struct guard *guard, const struct sockaddr *address);
 
-/* A URL that has been read. */
-struct out_url {
-    const char *text;   /* as given                                             */
-    bool https;
-    const char *host;   /* lower case; an IPv6 literal without brackets         */
-    int port;
-    const char *authority; /* for the Host header: host[:port], port left out when standard */
-    const char *target; /* path and query as they go on the request line, at least "/" */
-    const char *path;   /* the path alone                                       */
-};
+/* NULL when guard_allows; else what the address is, a literal for the log: "loopback". */
+const char *guard_why_not(const struct guard *guard, const struct sockaddr *address);
 
-/* Reads an endpoint or webhook URL with libcurl's parser: https, or http where the guard allows;
- * no user, no password, no fragment; a host; at most 2,048 bytes of printable ASCII; not one of the
- * ports that belong to other protocols (a table: 22, 25, 5432, 6379, …) unless the host is a
- * literal in a listed net; a literal address must be one that guard_allows. Fails with
- * VALIDATION_ERROR on field, in mem. */
-struct out_url *out_url_read(const struct guard *guard, const char *text, const char *field,
-                             struct arena *mem, struct err *err) MUST_CHECK;
+/* Whether the address itself is in a listed net. */
+bool guard_lists(const struct guard *guard, const struct sockaddr *address);
+
+/* Struct out_url and out_url_read, for those who need both. */
+#include "out/url.h"
 
 #endif

@@ -8,17 +8,17 @@
 struct prober;
 
 struct probe_answer {
-    bool alive;          /* some HTTP answer below 500                       */
-    int http_status;     /* 0: none                                          */
+    bool alive;      /* some HTTP answer below 500                       */
+    int http_status; /* 0: none                                          */
     int latency_ms;
-    const char *error;   /* why it is not alive, borrowed for the callback   */
+    const char *error; /* a sentence why it is not alive, borrowed for the callback; or NULL */
 };
 
 typedef void probe_done_fn(void *arg, const struct probe_answer *answer);
 
 /* most: probes under way at once; timeout_ms: for each. guard and ca_file as in out/call.h. */
-struct prober *prober_new(const struct guard *guard, const char *ca_file, int most,
-                          int per_host, int timeout_ms);
+struct prober *prober_new(const struct guard *guard, const char *ca_file, int most, int per_host,
+                          int timeout_ms);
 /* Drops what is under way, without callbacks. */
 void prober_free(struct prober *prober);
 
@@ -26,7 +26,8 @@ void prober_free(struct prober *prober);
  * text is copied. */
 void prober_add(struct prober *prober, const char *url, probe_done_fn *done, void *arg);
 
-/* Works for at most wait_ms; returns how many are queued or under way. */
+/* Works for at most wait_ms, less when all is answered or it is woken; returns how many are queued
+ * or under way. */
 size_t prober_run(struct prober *prober, int wait_ms);
 
 /* Ends a prober_run that is waiting, from any thread. */

@@ -64,6 +64,8 @@ arena_free(struct arena *mem)
         o->done(o->thing);
     for (struct chunk *c = mem->chunks, *next; c != NULL; c = next) {
         next = c->next;
+        /* Tokens and keys pass through here: what is freed is wiped. */
+        explicit_bzero(c->data, c->used);
         free(c);
     }
     free(mem);

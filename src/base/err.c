@@ -23,10 +23,10 @@ put_text(char *to, size_t size, const char *text)
 {
     size_t n = strnlen(text, size - 1);
 
-    memcpy(to, text, n);
     /* A cut in the middle of a UTF-8 sequence would make the reply invalid. */
-    while (text[n] != '\0' && n > 0 && ((unsigned char)to[n - 1] & 0x80) != 0)
+    while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
         n--;
+    memcpy(to, text, n);
     to[n] = '\0';
 }
 

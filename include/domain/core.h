@@ -1,0 +1,38 @@
+/* What every rule works with: the shared services, and one unit of work on one connection. */
+#ifndef DOMAIN_CORE_H
+#define DOMAIN_CORE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/must.h"
+#include "crypto/seal.h"
+#include "db/db.h"
+#include "domain/cache.h"
+#include "model/caller.h"
+#include "out/guard.h"
+
+/* Presence windows, read at each use: a reload may change them. */
+struct presence_rules {
+    _Atomic long long window_ms, offline_ms;
+};
+
+/* Shared by all threads; made by app. */
+struct core {
+    const struct keyring *keys;
+    const struct guard *guard;
+    struct cache *cache;
+    struct presence_rules presence;
+};
+
+/* One piece of work: a request, a tick. */
+struct unit {
+    struct core *core;
+    struct db *db;
+    struct arena *mem;
+    const struct caller *by; /* NULL: the service itself */
+    const char *request_id;
+};
+
+/* Everything public in these headers lives in unit->mem unless said otherwise. */
+
+#endif

@@ -1,0 +1,23 @@
+/* Rate limits: so many in a window of 60 s for each key, in a table of fixed size. Thread-safe. */
+#ifndef HTTP_LIMIT_H
+#define HTTP_LIMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct limiter;
+
+enum { LIMIT_WINDOW_MS = 60 * 1000 };
+
+/* buckets: how many keys are remembered; beyond that the one whose window ends first among a few
+ * candidates makes room, so memory is fixed and a flood of keys can only make limits laxer. */
+struct limiter *limiter_new(size_t buckets);
+void limiter_free(struct limiter *limiter);
+
+/* Counts one for key (any bytes; hashed with a key of this process). False when most were counted
+ * in this window already; then *retry_after is the seconds until it ends, at least 1. */
+bool limiter_take(struct limiter *limiter, const void *key, size_t size, int64_t most,
+                  int64_t now_ms, unsigned *retry_after);
+
+#endif

@@ -1,0 +1,95 @@
+/* Route rows: the same row dispatches, checks and documents. */
+#ifndef HTTP_ROUTE_H
+#define HTTP_ROUTE_H
+
+#include "http/request.h"
+#include "json/spec.h"
+
+enum route_who {
+    WHO_ANYONE,
+    WHO_AGENT, /* an agent token tk_…                       */
+    WHO_KEY,   /* an API key rk_… with the row's scope      */
+};
+
+enum route_flag {
+    ROUTE_LOOP = 1 << 0,       /* the handler runs on the loop and may park; no database   */
+    ROUTE_STREAM = 1 << 1,     /* the body is not collected: the lane takes it             */
+    ROUTE_CREATES = 1 << 2,    /* honours Idempotency-Key                                  */
+    ROUTE_LAX_BODY = 1 << 3,   /* a missing or unreadable body counts as {}                */
+    ROUTE_ETAG = 1 << 4,       /* answers carry ETag; If-Match / If-None-Match are honoured */
+    ROUTE_QUIET = 1 << 5,      /* successes are not in the access log                      */
+    ROUTE_PAGE = 1 << 6,       /* not part of the API document (pages for people)          */
+    ROUTE_CSV = 1 << 7,        /* also answers text/csv, by Accept or a .csv path          */
+};
+
+/* Limits a client can meet, by row; the settings are in "limits". */
+enum route_limit {
+    LIMIT_NONE,
+    LIMIT_RUNTIME,   /* per calling agent and address, and per organization              */
+    LIMIT_HEARTBEAT, /* per agent, and per address                                       */
+    LIMIT_SELF,      /* per agent                                                        */
+    LIMIT_OWNER,     /* per API key                                                      */
+};
+
+enum { ROUTE_FAILS_MAX = 24 };
+
+typedef bool handler_fn(struct request *rq, struct err *err);
+
+struct route {
+    const char *method, *path;   /* "/api/agents/{id}"; a last "{path*}" takes the rest   */
+    handler_fn *handler;
+    const char *name, *summary;  /* operationId; one line                                 */
+    enum route_who who;
+    unsigned scope;              /* bits of enum scope, all needed                        */
+    const struct spec *in;       /* NULL: no body                                         */
+    const struct spec *query;    /* NULL: no parameters                                   */
+    const struct spec *out;      /* NULL: no body, or a stream                            */
+    int ok;                      /* success status                                        */
+    enum route_limit limit;
+    unsigned flags;
+    size_t body_max;             /* 0: 64 KiB                                             */
+    size_t in_size;              /* size of the struct, when larger than in->size; 0: in->size */
+    const void *defaults;        /* what the in struct begins as; NULL: zeroes            */
+    const void *query_defaults;  /* the same for query                                    */
+    enum spec_mode mode;         /* SPEC_PATCH for PATCH                                  */
+    enum err_code fails[ROUTE_FAILS_MAX]; /* besides what follows from the other cells    */
+    const char *doc;             /* more for the manual, or NULL                          */
+    const char *out_type;        /* media type of an answer that is not drawn from out    */
+    const struct field *args;    /* what the {names} are, for the document; or NULL       */
+    const struct field *headers; /* request headers that it reads, likewise               */
+};
+
+#define ROUTE_LAST { .method = NULL }
+
+/* A dialect: words and an error shape over the one model. */
+struct dialect {
+    const char *name;
+    const char *const *prefixes;             /* of the paths it owns, NULL-terminated      */
+    const struct route *const *routes;       /* tables, NULL-terminated                    */
+    json_t *(*error)(const struct err *err, const char *request_id); /* new reference      */
+    const struct spec *error_spec;           /* how that looks, for the document           */
+    const char *const *scopes;               /* names of the bits of route.scope           */
+    const char *doc;                         /* what it is for, in one sentence            */
+};
+
+struct router;
+
+/* Builds the table. Ends the process when two rows have the same method and matching paths. */
+struct router *router_new(const struct dialect *const *dialects);
+void router_free(struct router *router);
+
+/* Finds the row for a raw target and fills rq->route, dialect, path, args, rest, query. Every
+ * segment is decoded by itself; %00, %2f, %5c, dot segments, an absolute target and bytes outside
+ * printable ASCII are MALFORMED_REQUEST; then NOT_FOUND, or METHOD_NOT_ALLOWED with *allow set to
+ * the value of the Allow header (also for OPTIONS, which has no rows). rq->dialect is set to the
+ * owner of the prefix even when it fails. */
+bool router_match(const struct router *router, const char *method, const char *target,
+                  struct request *rq, const char **allow, struct err *err) MUST_CHECK;
+
+const struct dialect *const *router_dialects(const struct router *router);
+
+/* Every failure a row may answer: its own, and those that follow from its other cells. Sorted by
+ * status; ends with ERR_NONE. */
+void route_failures(const struct route *route, enum err_code fails[ERR_COUNT]);
+
+#endif

@@ -1,0 +1,17 @@
+/* The one row that says since when heartbeats could be taken. */
+#ifndef STORE_SERVICE_STATE_H
+#define STORE_SERVICE_STATE_H
+
+#include "db/db.h"
+
+extern const struct stmt store_service_state_stmts[];
+
+struct service_state {
+    int64_t up_since_us;
+};
+
+/* Marks that a node is alive; when the last mark is older than gap_ms, a new run begins now. */
+struct service_state *store_service_state_mark(struct db_tx *tx, int64_t gap_ms, struct arena *mem,
+                                               struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,24 @@
+/* The rate limits of the rows, and how many agents each organization has in service. */
+#ifndef WORK_LIMITS_H
+#define WORK_LIMITS_H
+
+#include "domain/presence.h"
+#include "work/service.h"
+
+/* Counts a request against the limits of its row. RATE_LIMITED with the seconds to wait and the
+ * facts limit and window. */
+bool limits_take(struct service *service, const struct request *rq, struct err *err) MUST_CHECK;
+
+/* Counts a refused credential against the client's address; false with RATE_LIMITED in place of
+ * the refusal when there were too many. */
+bool limits_take_refusal(struct service *service, const struct request *rq, struct err *err);
+
+struct org_counts *org_counts_new(void);
+void org_counts_free(struct org_counts *counts);
+
+/* Replaces all counts: a list of struct org_agents in order of the organizations' bytes. */
+void org_counts_set(struct org_counts *counts, const struct list *orgs);
+/* Agents in service, as of the last minute; 0 when not known. */
+int64_t org_counts_get(struct org_counts *counts, const struct uuid *org);
+
+#endif

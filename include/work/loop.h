@@ -1,0 +1,38 @@
+/* One event loop: a thread that owns its listening socket, its client connections, its upstream
+ * connections and its timers. */
+#ifndef WORK_LOOP_H
+#define WORK_LOOP_H
+
+#include "work/service.h"
+
+struct loop;
+
+struct loop_options {
+    struct service *service;
+    int listen_fd;
+    int64_t header_timeout, body_timeout, idle_timeout, request_timeout; /* ms */
+    unsigned connections;
+};
+
+/* Makes the loop and starts its thread. */
+struct loop *loop_open(const struct loop_options *options, struct err *err) MUST_CHECK;
+
+/* Asks the thread to stop accepting. */
+void loop_quiesce(struct loop *loop);
+
+/* Asks the thread to end what is still parked on a target, with DRAINING or a cut stream. */
+void loop_hurry(struct loop *loop);
+
+/* Requests under way, as of the last round. */
+size_t loop_count(const struct loop *loop);
+
+/* Ends the thread (its requests must be over) and frees. */
+void loop_close(struct loop *loop);
+
+struct service *loop_service(struct loop *loop);
+struct out *loop_out(struct loop *loop);
+
+/* Posts a request back to its loop, from any thread: rq->then(rq) is called there. */
+void loop_post(struct request *rq);
+
+#endif

@@ -1,0 +1,38 @@
+/* The writer: one thread that commits signs of life and call records in groups. The next group
+ * leaves when the last commit has returned; there is no timer. */
+#ifndef WORK_WRITER_H
+#define WORK_WRITER_H
+
+#include "domain/presence.h"
+#include "work/service.h"
+
+struct writer;
+
+/* beats, calls: the most that wait of each. */
+struct writer *writer_open(struct service *service, size_t beats, size_t calls,
+                           struct err *err) MUST_CHECK;
+
+/* A heartbeat, acknowledged after its commit. Embedded in what waits for it. */
+struct beat {
+    struct letter letter;
+    struct beat_row row;        /* filled in when it comes back                      */
+    struct request *rq;         /* posted back to its loop, with rq->err set when the
+                                   commit failed; NULL: nobody waits, freed by the writer */
+};
+
+/* Takes a beat; false when the queue is full (the caller still owns it). */
+bool writer_beat(struct writer *writer, struct beat *beat) MUST_CHECK;
+
+/* A sign of life that nobody waits for; lost when the queue is full or the commit fails. */
+void writer_sign(struct writer *writer, const struct beat_row *row);
+
+/* Keeps a copy of a call record until it is committed, through outages of the database as long as
+ * there is room; dropped and counted when there is none. */
+void writer_call(struct writer *writer, const struct call_record *record);
+
+size_t writer_queued(struct writer *writer);
+
+/* Writes what is there (a last try for what a database outage held up) and ends the thread. */
+void writer_close(struct writer *writer);
+
+#endif

@@ -1,0 +1,155 @@
+/* Arguments of a statement in the forms that PostgreSQL reads: text, and binary where text would
+ * be ambiguous or costly (bytes, UUIDs, lists of numbers). */
+#include "db_priv.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+
+enum { OID_INT8 = 20, OID_UUID = 2950 };
+
+/* Every entry is quoted: then only quote and backslash are special, and "NULL" is a text. */
+char *
+db_args_array(const struct texts *texts, struct arena *mem)
+{
+    size_t size = 3;
+
+    for (size_t i = 0; i < texts->n; i++)
+        size += texts->v[i] == NULL ? 5 : 2 * strlen(texts->v[i]) + 3;
+
+    char *literal = arena_alloc(mem, size);
+    char *to = literal;
+
+    *to++ = '{';
+    for (size_t i = 0; i < texts->n; i++) {
+        if (i > 0)
+            *to++ = ',';
+        if (texts->v[i] == NULL) {
+            to = mempcpy(to, "NULL", 4);
+            continue;
+        }
+        *to++ = '"';
+        for (const char *from = texts->v[i]; *from != '\0'; from++) {
+            if (*from == '"' || *from == '\\')
+                *to++ = '\\';
+            *to++ = *from;
+        }
+        *to++ = '"';
+    }
+    *to++ = '}';
+    *to = '\0';
+    return literal;
+}
+
+static char *
+put_number(char *to, uint64_t value, int bytes)
+{
+    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
+        *to++ = (char)(value >> shift);
+    return to;
+}
+
+/* The head of a binary array of one dimension without nulls (see array_recv of PostgreSQL): number
+ * of dimensions, null flag, type, length, lower bound. */
+static char *
+put_array_head(char *to, uint32_t type, size_t count)
+{
+    to = put_number(to, count == 0 ? 0 : 1, 4);
+    to = put_number(to, 0, 4);
+    to = put_number(to, type, 4);
+    if (count == 0)
+        return to;
+    to = put_number(to, count, 4);
+    return put_number(to, 1, 4);
+}
+
+static struct bytes
+uuid_array(const struct db_arg *arg, struct arena *mem)
+{
+    char *data = arena_alloc(mem, 20 + arg->count * 20);
+    char *to = put_array_head(data, OID_UUID, arg->count);
+
+    for (size_t i = 0; i < arg->count; i++) {
+        to = put_number(to, 16, 4);
+        to = mempcpy(to, arg->uuids[i].b, 16);
+    }
+    return (struct bytes){ (unsigned char *)data, (size_t)(to - data) };
+}
+
+static struct bytes
+int_array(const struct db_arg *arg, struct arena *mem)
+{
+    char *data = arena_alloc(mem, 20 + arg->count * 12);
+    char *to = put_array_head(data, OID_INT8, arg->count);
+
+    for (size_t i = 0; i < arg->count; i++) {
+        to = put_number(to, 8, 4);
+        to = put_number(to, (uint64_t)arg->numbers[i], 8);
+    }
+    return (struct bytes){ (unsigned char *)data, (size_t)(to - data) };
+}
+
+static const char *
+time_text(int64_t ms, struct arena *mem)
+{
+    return ms == 0 ? NULL : clock_text(ms, arena_alloc(mem, CLOCK_TEXT_SIZE));
+}
+
+static void
+put_bytes(struct db_params *out, int i, struct bytes bytes)
+{
+    assert(bytes.n <= INT_MAX);
+    out->formats[i] = 1;
+    out->values[i] = (const char *)bytes.v;
+    out->lengths[i] = (int)bytes.n;
+}
+
+static void
+put_arg(struct db_params *out, int i, const struct db_arg *arg, struct arena *mem)
+{
+    switch (arg->kind) {
+    case DB_ARG_TEXT:
+        out->values[i] = arg->text;
+        break;
+    case DB_ARG_INT:
+        out->values[i] = arena_printf(mem, "%lld", (long long)arg->number);
+        break;
+    case DB_ARG_BOOL:
+        out->values[i] = arg->number != 0 ? "t" : "f";
+        break;
+    case DB_ARG_TIME:
+        out->values[i] = time_text(arg->number, mem);
+        break;
+    case DB_ARG_TEXTS:
+        out->values[i] = arg->texts == NULL ? NULL : db_args_array(arg->texts, mem);
+        break;
+    case DB_ARG_BYTES:
+        put_bytes(out, i, arg->bytes);
+        break;
+    case DB_ARG_UUID:
+        put_bytes(out, i, (struct bytes){ arg->uuids == NULL ? NULL : arg->uuids->b, 16 });
+        break;
+    case DB_ARG_UUIDS:
+        put_bytes(out, i, uuid_array(arg, mem));
+        break;
+    case DB_ARG_INTS:
+        put_bytes(out, i, int_array(arg, mem));
+        break;
+    }
+}
+
+struct db_params
+db_args_bind(struct db_args args, struct arena *mem)
+{
+    struct db_params params = { .n = (int)args.n };
+
+    assert(args.n <= 65535);
+    params.values = arena_alloc(mem, args.n * sizeof *params.values);
+    params.lengths = arena_alloc(mem, args.n * sizeof *params.lengths);
+    params.formats = arena_alloc(mem, args.n * sizeof *params.formats);
+    for (size_t i = 0; i < args.n; i++)
+        put_arg(&params, (int)i, &args.v[i], mem);
+    return params;
+}

@@ -1,0 +1,209 @@
+/* Registering, reading and listing agents. Changes are in agents_change.c. */
+#include "domain/agents.h"
+
+#include "domain/presence.h"
+#include "domain_priv.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { PERMANENT_TRIES = 5 };
+
+bool
+agents_key_read(const char *ref, struct agent_key *key)
+{
+    struct uuid uuid;
+
+    *key = (struct agent_key){ 0 };
+    if (ids_uuid_read(ref, &uuid))
+        key->uuid = ref;
+    else if (ids_is_permanent(ref))
+        key->permanent_id = ref;
+    return key->uuid != NULL || key->permanent_id != NULL;
+}
+
+/* In lower case, each run of other characters as one hyphen. */
+static char *
+slug_of(const char *name, struct arena *mem)
+{
+    char *slug = arena_alloc(mem, strlen(name) + 1), *to = slug;
+
+    for (; *name != '\0'; name++) {
+        if (isalnum((unsigned char)*name))
+            *to++ = (char)tolower((unsigned char)*name);
+        else if (to == slug || to[-1] != '-')
+            *to++ = '-';
+    }
+    return slug;
+}
+
+static bool
+draw(struct unit *u, struct agent *agent, struct err *err)
+{
+    agent->slug = slug_of(agent->draft.name, u->mem);
+    agent->is_revoked = agent->life == LIFE_REVOKED;
+    agent->is_archived = agent->life == LIFE_ARCHIVED;
+    agent->is_disabled = agent->life == LIFE_DISABLED;
+    presence_predict(u->core, &agent->presence);
+    return draft_open(u, agent, SEAL_ENDPOINT_URL, agent->endpoint_url_sealed,
+                      &agent->draft.endpoint_url, err) &&
+           draft_open(u, agent, SEAL_WEBHOOK_URL, agent->webhook_url_sealed,
+                      &agent->draft.webhook_url, err);
+}
+
+struct agent *
+agents_draw(struct unit *u, struct agent_row *row, struct err *err)
+{
+    return draw(u, &row->agent, err) ? &row->agent : NULL;
+}
+
+bool
+agents_fallback(struct unit *u, struct db_tx *tx, const char *ref, const char *self,
+                const char **id, struct err *err)
+{
+    struct agent_key key;
+    struct agent_row *row = NULL;
+
+    *id = NULL;
+    if (ref == NULL)
+        return true;
+    if (agents_key_read(ref, &key))
+        row = store_agents_find(tx, u->by->org_text, key, u->mem, err);
+    if (err->code != ERR_NONE)
+        return false;
+    if (row == NULL)
+        return err_set(err, ERR_VALIDATION_ERROR, "fallback_agent_id",
+                       "There is no such agent in this organization.");
+    if (self != NULL && strcmp(row->agent.id, self) == 0)
+        return err_set(err, ERR_VALIDATION_ERROR, "fallback_agent_id",
+                       "An agent cannot be its own fallback.");
+    *id = row->agent.id;
+    return true;
+}
+
+/* Permanent ids are short: a clash with a living or retired one is drawn again. */
+static struct agent_row *
+insert(struct unit *u, struct db_tx *tx, struct agent *agent, const struct token *token,
+       struct err *err)
+{
+    for (int i = 0; i < PERMANENT_TRIES; i++) {
+        agent->permanent_id = ids_permanent(u->mem);
+        struct agent_row *row =
+            store_agents_insert(tx, agent, bytes_of_digest(&token->hash), u->mem, err);
+        if (row != NULL || err->code != ERR_NONE)
+            return row;
+    }
+    err_fault(err, ERR_INTERNAL_ERROR, "no free permanent id in %d tries", PERMANENT_TRIES);
+    return NULL;
+}
+
+struct agent *
+agents_register(struct unit *u, const struct agent_draft *draft, struct err *err)
+{
+    /* The insert is one statement and so its own transaction, unless the caller has one open. */
+    struct db_tx *tx = db_single(u->db);
+    struct token token = token_new(TOKEN_AGENT, u->mem);
+    struct agent fresh = { .id = ids_uuid(u->mem),
+                           .org_id = u->by->org_text,
+                           .token_hint = token.hint };
+
+    if (!draft_put(u, &fresh, draft, err) ||
+        !agents_fallback(u, tx, draft->fallback_agent_id, fresh.id, &fresh.draft.fallback_agent_id,
+                         err))
+        return NULL;
+
+    struct agent_row *row = insert(u, tx, &fresh, &token, err);
+    if (row == NULL || !draw(u, &row->agent, err))
+        return NULL;
+    row->agent.token = token.text;
+    return &row->agent;
+}
+
+static struct agent_row *
+find(struct unit *u, const char *ref, struct err *err)
+{
+    struct agent_key key;
+    struct agent_row *row = NULL;
+
+    if (agents_key_read(ref, &key))
+        row = store_agents_find(db_single(u->db), u->by->org_text, key, u->mem, err);
+    if (row == NULL && err->code == ERR_NONE)
+        err_set(err, ERR_AGENT_NOT_FOUND, NULL, NULL);
+    return row;
+}
+
+struct agent *
+agents_get(struct unit *u, const char *ref, struct err *err)
+{
+    struct agent_row *row = find(u, ref, err);
+
+    return row == NULL ? NULL : agents_draw(u, row, err);
+}
+
+struct agent *
+agents_lock(struct unit *u, struct db_tx *tx, const char *ref, int64_t if_match, struct err *err)
+{
+    struct agent_key key;
+    struct agent_row *row = NULL;
+
+    if (agents_key_read(ref, &key))
+        row = store_agents_lock(tx, u->by->org_text, key, u->mem, err);
+    if (err->code != ERR_NONE)
+        return NULL;
+    if (row == NULL) {
+        err_set(err, ERR_AGENT_NOT_FOUND, NULL, NULL);
+        return NULL;
+    }
+    if (if_match != -1 && if_match != row->agent.row_version) {
+        err_set(err, ERR_PRECONDITION_FAILED, NULL, NULL);
+        err_fact_number(err, "current", row->agent.row_version);
+        return NULL;
+    }
+    return agents_draw(u, row, err);
+}
+
+/* One row more than the page holds. A search is planned each time anew: the plan that serves a
+ * frequent word would read everything for a rare one. */
+static const struct list *
+read_page(struct unit *u, const struct agent_filter *filter, const struct cursor *cursor,
+          struct err *err)
+{
+    const struct agent_after after = { cursor->number, cursor->id };
+    struct agent_filter more = *filter;
+    const char *org = u->by->org_text;
+
+    more.limit = filter->limit + 1;
+    if (filter->q == NULL)
+        return store_agents_list(db_single(u->db), org, &more, &after, u->mem, err);
+
+    struct db_tx *tx DB_SCOPED = db_begin(u->db, err);
+    if (tx == NULL || !store_agents_plan_each(tx, u->mem, err))
+        return NULL;
+    const struct list *rows = store_agents_list(tx, org, &more, &after, u->mem, err);
+    return rows != NULL && db_commit(tx, err) ? rows : NULL;
+}
+
+struct page *
+agents_list(struct unit *u, const struct agent_filter *filter, struct err *err)
+{
+    struct cursor cursor;
+
+    if (!cursor_read(filter->cursor, 'a', true, &cursor, u->mem, err))
+        return NULL;
+
+    const struct list *rows = read_page(u, filter, &cursor, err);
+    if (rows == NULL)
+        return NULL;
+
+    struct page *page = cursor_page(rows, filter->limit, u->mem);
+    for (size_t i = 0; i < page->data.n; i++)
+        if (agents_draw(u, page->data.v[i], err) == NULL)
+            return NULL;
+    if (page->has_more) {
+        const struct agent_row *last = page->data.v[page->data.n - 1];
+
+        cursor = (struct cursor){ last->created_us, last->agent.id };
+        page->next = cursor_write('a', &cursor, u->mem);
+    }
+    return page;
+}

@@ -1,0 +1,131 @@
+/* Replies: bodies from specs, errors from dialects, the headers that go with them. */
+#include "http/draw.h"
+
+#include "json/text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+char *
+draw_json(struct arena *mem, json_t *json, size_t *size)
+{
+    char *text = json_text(json, 0, mem);
+
+    json_decref(json);
+    if (size != NULL)
+        *size = strlen(text);
+    return text;
+}
+
+static void
+put_json(struct request *rq, json_t *json)
+{
+    rq->reply.bytes = draw_json(rq->mem, json, &rq->reply.size);
+    rq->reply.type = "application/json";
+}
+
+/* FNV-1a over the body: tells two representations of one row version apart. */
+static unsigned
+digest_of(const char *bytes, size_t size)
+{
+    unsigned h = 2166136261u;
+
+    for (size_t i = 0; i < size; i++)
+        h = (h ^ (unsigned char)bytes[i]) * 16777619u;
+    return h;
+}
+
+static void
+put_etag(struct request *rq)
+{
+    const char *seen = request_header(rq, "If-None-Match");
+    char *etag = arena_printf(rq->mem, "\"%lld.%08x\"", (long long)rq->etag,
+                              digest_of(rq->reply.bytes, rq->reply.size));
+
+    reply_header(rq, "ETag", etag);
+    if (seen != NULL && strcmp(rq->route->method, "GET") == 0 &&
+        (strcmp(seen, "*") == 0 || strstr(seen, etag) != NULL)) {
+        rq->reply.status = 304;
+        rq->reply.bytes = "";
+        rq->reply.size = 0;
+        rq->reply.type = NULL;
+    }
+}
+
+void
+draw_out(struct request *rq)
+{
+    if (rq->reply.status == 0)
+        rq->reply.status = rq->route->ok;
+    if (rq->reply.bytes == NULL && rq->out != NULL && rq->route->out != NULL)
+        put_json(rq, spec_write(rq->route->out, rq->out, VIEW_FULL));
+    if (rq->reply.bytes == NULL)
+        rq->reply.bytes = "";
+    if (rq->etag > 0)
+        put_etag(rq);
+}
+
+char *
+draw_kept(struct request *rq)
+{
+    assert(rq->out != NULL && rq->route->out != NULL);
+    return draw_json(rq->mem, spec_write(rq->route->out, rq->out, VIEW_KEPT), NULL);
+}
+
+static bool
+stays(const char *name)
+{
+    return strcmp(name, "Allow") == 0 || strcmp(name, "Proxy-Status") == 0;
+}
+
+static void
+keep_headers(struct request *rq)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < rq->reply.nheaders; i++)
+        if (stays(rq->reply.headers[i].name))
+            rq->reply.headers[kept++] = rq->reply.headers[i];
+    rq->reply.nheaders = kept;
+}
+
+void
+draw_error(struct request *rq)
+{
+    int status = err_status(rq->err.code);
+    unsigned wait = rq->err.retry_after;
+
+    assert(rq->err.code != ERR_NONE);
+    keep_headers(rq);
+    rq->reply.status = status;
+    if (status == 401)
+        reply_header(rq, "WWW-Authenticate", "Bearer");
+    if ((status == 429 || status == 503) && wait == 0)
+        wait = 1;
+    if (wait > 0)
+        reply_header(rq, "Retry-After", arena_printf(rq->mem, "%u", wait));
+    put_json(rq, rq->dialect->error(&rq->err, rq->id));
+}
+
+bool
+draw_if_match(const struct request *rq, int64_t *version, struct err *err)
+{
+    const char *given = request_header(rq, "If-Match");
+    char *end;
+
+    *version = -1;
+    if (given == NULL || strcmp(given, "*") == 0)
+        return true;
+    if (given[0] == '"' && given[1] >= '0' && given[1] <= '9') {
+        long long number = strtoll(given + 1, &end, 10);
+
+        if ((*end == '.' || *end == '"') && strchr(given, ',') == NULL && number > 0) {
+            *version = number;
+            return true;
+        }
+    }
+    return err_set(err, ERR_PRECONDITION_FAILED, "If-Match",
+                   "If-Match does not name an ETag of this resource.");
+}

@@ -1,0 +1,103 @@
+/* The checks of a request's head that libmicrohttpd 0.9.75 leaves out. */
+#include "http/http_priv.h"
+
+#include <string.h>
+#include <strings.h>
+
+struct walk {
+    unsigned hosts, lengths, codings;
+    const char *length, *coding;
+    const char *fault;
+};
+
+static bool
+is_token(const char *name, size_t n)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+
+    for (size_t i = 0; i < n; i++) {
+        char c = name[i];
+        bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+        if (!alnum && (c == '\0' || strchr(marks, c) == NULL))
+            return false;
+    }
+    return n > 0;
+}
+
+static bool
+is_clean_value(const char *value, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)value[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static enum MHD_Result
+look(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value,
+     size_t value_size)
+{
+    struct walk *walk = arg;
+
+    (void)kind;
+    if (!is_token(name, name_size))
+        walk->fault = "A header name is not a token.";
+    else if (!is_clean_value(value, value_size))
+        walk->fault = "A header value has control characters.";
+    else if (strcasecmp(name, "Host") == 0)
+        walk->hosts++;
+    else if (strcasecmp(name, "Content-Length") == 0)
+        walk->lengths++, walk->length = value;
+    else if (strcasecmp(name, "Transfer-Encoding") == 0)
+        walk->codings++, walk->coding = value;
+    return walk->fault == NULL ? MHD_YES : MHD_NO;
+}
+
+/* Digits only, and few enough that the sum cannot wrap. */
+static bool
+read_length(const char *text, int64_t *length)
+{
+    size_t n = strlen(text);
+
+    *length = 0;
+    if (n == 0 || n > 18 || strspn(text, "0123456789") != n)
+        return false;
+    for (; *text != '\0'; text++)
+        *length = *length * 10 + (*text - '0');
+    return true;
+}
+
+static const char *
+fault_of(const struct walk *walk, bool old, int64_t *body_size)
+{
+    if (walk->fault != NULL)
+        return walk->fault;
+    if (walk->hosts > 1 || (walk->hosts == 0 && !old))
+        return "Exactly one Host header is needed.";
+    if (walk->lengths > 1 || walk->codings > 1 || (walk->lengths > 0 && walk->codings > 0))
+        return "The length of the body is given more than once.";
+    if (walk->codings > 0 && (old || strcasecmp(walk->coding, "chunked") != 0))
+        return "The only transfer coding accepted is chunked, in HTTP/1.1.";
+    *body_size = walk->codings > 0 ? -1 : 0;
+    if (walk->lengths > 0 && !read_length(walk->length, body_size))
+        return "Content-Length is not a number.";
+    return NULL;
+}
+
+bool
+framing_check(struct MHD_Connection *mhd, const char *version, int64_t *body_size, struct err *err)
+{
+    bool old = strcmp(version, "HTTP/1.0") == 0;
+    struct walk walk = { 0 };
+
+    *body_size = 0;
+    if (!old && strcmp(version, "HTTP/1.1") != 0)
+        return err_set(err, ERR_MALFORMED_REQUEST, NULL, "Only HTTP/1.1 and HTTP/1.0 are spoken.");
+    MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, look, &walk);
+    const char *fault = fault_of(&walk, old, body_size);
+    return fault == NULL || err_set(err, ERR_MALFORMED_REQUEST, NULL, fault);
+}

@@ -1,0 +1,85 @@
+/* What the files of this room share: one client connection, one request's side of it. */
+#ifndef HTTP_PRIV_H
+#define HTTP_PRIV_H
+
+#include "base/buf.h"
+#include "http/server.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+
+enum conn_state {
+    CONN_HEAD,     /* the request line came; headers are awaited          */
+    CONN_BODY,     /* collecting, or streaming, the body                  */
+    CONN_PARKED,   /* given to the hook; suspended unless inside a callback */
+    CONN_READY,    /* the reply is final; not queued yet                  */
+    CONN_SENDING,  /* queued                                              */
+};
+
+/* One client connection, for as long as libmicrohttpd has it. */
+struct peer {
+    struct http *http;
+    int fd;
+    struct watch watch;     /* only for the hang-up of a suspended caller  */
+    struct timer timer;     /* fires no later than the deadline            */
+    int64_t deadline;       /* clock_ms; 0: none                           */
+    struct request *rq;     /* the one under way, or NULL                  */
+    bool hung;              /* the client has closed its side              */
+    struct sockaddr_storage address;
+};
+
+/* One request's side of a connection. */
+struct http_conn {
+    struct peer *peer;
+    struct MHD_Connection *mhd;
+    struct request *rq;
+    enum conn_state state;
+    const char *target;         /* raw, in the arena                          */
+    struct buf body;
+    size_t discarded;           /* bytes of a refused body that were let pass */
+    bool in_handler;            /* inside the access handler or the reader    */
+    bool suspended, waking;     /* waking: in the list of those to be resumed */
+    bool cut;                   /* end it without an answer                   */
+    bool gone;                  /* the client hung up                         */
+    bool stream, started;
+    bool accepting, in_body, uploaded; /* a stream: its body is wanted; may come; is here */
+    bool answered;              /* http_answer was called                     */
+    bool closing;               /* the connection must end with this reply    */
+    int64_t stream_size;        /* -1: not known; -2: not a stream            */
+    uint64_t sent;              /* bytes of a streamed answer so far          */
+    struct http_conn *next_waking;
+    struct http_conn *prev, *next; /* all under way                           */
+};
+
+struct http {
+    struct http_options options;
+    struct MHD_Daemon *daemon;
+    struct watch watch;         /* of libmicrohttpd's epoll                   */
+    bool need_run;
+    struct http_conn *waking;
+    struct http_conn *first;    /* all requests under way                     */
+    size_t count, connections;
+};
+
+struct http_net {
+    unsigned char address[16];
+    int bits;
+};
+
+struct http_nets {
+    const struct http_net *v;
+    size_t n;
+};
+
+/* Refuses what libmicrohttpd lets pass although two readers could understand it differently
+ * (RFC 9112, sections 3 and 6). MALFORMED_REQUEST. *body_size: -1 chunked, else the length. */
+bool framing_check(struct MHD_Connection *mhd, const char *version, int64_t *body_size,
+                   struct err *err) MUST_CHECK;
+
+/* Fills rq->client_ip and rq->trace_id from the connection and its headers. */
+void origin_read(struct request *rq, const struct peer *peer, const struct http_nets *trusted);
+
+/* Queues the final reply; false when libmicrohttpd refuses it. */
+bool reply_queue(struct http_conn *conn);
+
+#endif

@@ -1,0 +1,95 @@
+/* Fixed windows in a set-associative table. */
+#include "http/limit.h"
+
+#include "base/ids.h"
+#include "base/must.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WAYS = 8, LOCKS = 64 };
+
+struct bucket {
+    uint64_t key;
+    int64_t ends; /* clock_ms; 0: never used */
+    int64_t count;
+};
+
+struct limiter {
+    uint64_t seed;
+    size_t sets;
+    struct bucket *buckets; /* sets * WAYS */
+    pthread_mutex_t locks[LOCKS];
+};
+
+struct limiter *
+limiter_new(size_t buckets)
+{
+    struct limiter *limiter = must(calloc(1, sizeof *limiter));
+
+    ids_random(&limiter->seed, sizeof limiter->seed);
+    limiter->sets = buckets / WAYS > 0 ? buckets / WAYS : 1;
+    limiter->buckets = must(calloc(limiter->sets * WAYS, sizeof *limiter->buckets));
+    for (size_t i = 0; i < LOCKS; i++)
+        pthread_mutex_init(&limiter->locks[i], NULL);
+    return limiter;
+}
+
+void
+limiter_free(struct limiter *limiter)
+{
+    if (limiter == NULL)
+        return;
+    for (size_t i = 0; i < LOCKS; i++)
+        pthread_mutex_destroy(&limiter->locks[i]);
+    free(limiter->buckets);
+    free(limiter);
+}
+
+/* FNV-1a with a random start and a strong finish: clients cannot aim at one set. */
+static uint64_t
+hash(const struct limiter *limiter, const unsigned char *key, size_t size)
+{
+    uint64_t h = limiter->seed ^ 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < size; i++)
+        h = (h ^ key[i]) * 0x100000001b3u;
+    h ^= limiter->seed >> 7;
+    h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9u;
+    h = (h ^ (h >> 27)) * 0x94d049bb133111ebu;
+    return h ^ (h >> 31);
+}
+
+static struct bucket *
+bucket_for(struct bucket *set, uint64_t key, int64_t now)
+{
+    struct bucket *oldest = &set[0];
+
+    for (size_t i = 0; i < WAYS; i++) {
+        if (set[i].key == key && set[i].ends > now)
+            return &set[i];
+        if (set[i].ends < oldest->ends)
+            oldest = &set[i];
+    }
+    *oldest = (struct bucket){ key, now + LIMIT_WINDOW_MS, 0 };
+    return oldest;
+}
+
+bool
+limiter_take(struct limiter *limiter, const void *key, size_t size, int64_t most, int64_t now_ms,
+             unsigned *retry_after)
+{
+    uint64_t h = hash(limiter, key, size);
+    size_t at = (size_t)(h % limiter->sets);
+    pthread_mutex_t *lock = &limiter->locks[at % LOCKS];
+
+    pthread_mutex_lock(lock);
+    struct bucket *bucket = bucket_for(&limiter->buckets[at * WAYS], h, now_ms);
+    bool may = bucket->count < most;
+    if (may)
+        bucket->count++;
+    *retry_after = may ? 0 : (unsigned)((bucket->ends - now_ms + 999) / 1000);
+    pthread_mutex_unlock(lock);
+    return may;
+}

@@ -1,0 +1,20 @@
+/* What the files of this room share. */
+#ifndef JSON_PRIV_H
+#define JSON_PRIV_H
+
+#include "json/spec.h"
+
+struct reading {
+    const char *noun; /* for what is read: "member" or "parameter" */
+    enum spec_mode mode;
+    struct arena *mem;
+};
+
+/* spec_read, where the faults speak of the noun. */
+bool spec_read_as(const struct reading *how, const struct spec *spec, json_t *body, void *thing,
+                  struct err *err) MUST_CHECK;
+
+/* json_decref in the form that arena_own wants. */
+void read_drop(void *json);
+
+#endif

@@ -1,0 +1,365 @@
+/* SQL for agents and retired_permanent_ids: columns, clashes, statements; a function for each. */
+#include "store/agents.h"
+
+#include "store_priv.h"
+
+#include <string.h>
+
+static const struct db_col columns[] = {
+    { TEXT_AT(struct agent_row, agent.id) },
+    { TEXT_AT(struct agent_row, agent.permanent_id) },
+    { TEXT_AT(struct agent_row, agent.org_id) },
+    { TEXT_AT(struct agent_row, agent.draft.name) },
+    { BYTES_AT(struct agent_row, agent.endpoint_url_sealed) },
+    { BYTES_AT(struct agent_row, agent.webhook_url_sealed) },
+    { BYTES_AT(struct agent_row, agent.endpoint_key_sealed) },
+    { BOOL_AT(struct agent_row, agent.endpoint_key_set) },
+    { TEXT_AT(struct agent_row, agent.draft.endpoint_key_header) },
+    { TEXT_AT(struct agent_row, agent.draft.endpoint_key_scheme) },
+    { TEXT_AT(struct agent_row, agent.draft.version_header) },
+    { TEXT_AT(struct agent_row, agent.draft.version_value) },
+    { TEXT_AT(struct agent_row, agent.draft.version) },
+    { TEXT_AT(struct agent_row, agent.draft.license) },
+    { TEXT_AT(struct agent_row, agent.draft.programming_language) },
+    { TEXTS_AT(struct agent_row, agent.draft.languages) },
+    { TEXT_AT(struct agent_row, agent.draft.framework) },
+    { TEXTS_AT(struct agent_row, agent.draft.capabilities.task_categories) },
+    { TEXTS_AT(struct agent_row, agent.draft.capabilities.input_formats) },
+    { TEXTS_AT(struct agent_row, agent.draft.capabilities.output_formats) },
+    { TEXTS_AT(struct agent_row, agent.draft.capabilities.models) },
+    { INT_AT(struct agent_row, agent.draft.capabilities.requests_per_minute) },
+    { JSON_AT(struct agent_row, agent.draft.metadata) },
+    { TEXT_AT(struct agent_row, agent.draft.fallback_agent_id) },
+    { BOOL_AT(struct agent_row, agent.draft.is_public) },
+    { TEXT_AT(struct agent_row, agent.token_hint) },
+    { TIME_AT(struct agent_row, agent.token_issued_at) },
+    { ENUM_AT(struct agent_row, agent.life) },
+    { TIME_AT(struct agent_row, agent.created_at) },
+    { TIME_AT(struct agent_row, agent.updated_at) },
+    { INT_AT(struct agent_row, agent.row_version) },
+    { ENUM_AT(struct agent_row, agent.presence.state) },
+    { ENUM_AT(struct agent_row, agent.presence.reason) },
+    { TIME_AT(struct agent_row, agent.presence.since) },
+    { TIME_AT(struct agent_row, agent.presence.last_activity) },
+    { TIME_AT(struct agent_row, agent.presence.last_heartbeat) },
+    { TIME_AT(struct agent_row, agent.presence.last_probe) },
+    { INT_AT(struct agent_row, created_us) },
+};
+
+#define COLUMNS                                                                                    \
+    "a.id, a.permanent_id, a.org_id, a.name, a.endpoint_url_sealed, a.webhook_url_sealed,"         \
+    " a.endpoint_key_sealed, a.endpoint_key_sealed IS NOT NULL, a.endpoint_key_header,"            \
+    " a.endpoint_key_scheme, a.version_header, a.version_value, a.version, a.license,"             \
+    " a.programming_language, a.languages, a.framework, a.task_categories, a.input_formats,"       \
+    " a.output_formats, a.models, a.requests_per_minute, a.metadata, a.fallback_agent_id,"         \
+    " a.is_public, a.token_hint, ms(a.token_issued_at), a.life, ms(a.created_at),"                 \
+    " ms(a.updated_at), a.row_version, p.state, p.reason, ms(p.since), ms(p.last_activity),"       \
+    " ms(p.last_heartbeat), ms(p.last_probe), us(a.created_at)"
+
+#define SELECT_AGENTS "SELECT " COLUMNS " FROM agents a JOIN presence p ON p.agent_id = a.id"
+#define OF_ORG        " WHERE a.org_id = $1::uuid AND (a.id = $2::uuid OR a.permanent_id = $3)"
+
+/* $1 org, $2 life, $3 state, $4 task category, $5 and $6 where the page begins, $7 limit. The
+ * bound is a plain comparison of rows, never "IS NULL OR", so that it is the start of the index
+ * scan whatever page is asked for. */
+#define LIST_FILTER                                                                                \
+    " WHERE a.org_id = $1::uuid AND ($2::int = -1 OR a.life = $2::int)"                            \
+    " AND ($3::int = -1 OR p.state = $3::int)"                                                     \
+    " AND ($4::text IS NULL OR $4::text = ANY (a.task_categories))"                                \
+    " AND (a.created_at, a.id) <"                                                                  \
+    " (coalesce(from_us(nullif($5::bigint, 0)), 'infinity'),"                                      \
+    " coalesce($6::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))"
+#define LIST_ORDER " ORDER BY a.created_at DESC, a.id DESC LIMIT $7::bigint"
+
+static const struct db_shape row = DB_SHAPE(struct agent_row, columns);
+
+static const struct db_col lane_columns[] = {
+    { UUID_AT(struct agent_lane, id) },
+    { UUID_AT(struct agent_lane, org) },
+    { UUID_AT(struct agent_lane, fallback) },
+    { TEXT_AT(struct agent_lane, permanent_id) },
+    { BYTES_AT(struct agent_lane, token_hash) },
+    { ENUM_AT(struct agent_lane, life) },
+    { ENUM_AT(struct agent_lane, state) },
+    { BOOL_AT(struct agent_lane, never_seen) },
+    { BYTES_AT(struct agent_lane, endpoint_url_sealed) },
+    { BYTES_AT(struct agent_lane, endpoint_key_sealed) },
+    { TEXT_AT(struct agent_lane, key_header) },
+    { TEXT_AT(struct agent_lane, key_scheme) },
+    { TEXT_AT(struct agent_lane, version_header) },
+    { TEXT_AT(struct agent_lane, version_value) },
+};
+
+#define SELECT_LANE                                                                                \
+    "SELECT a.id, a.org_id, a.fallback_agent_id, a.permanent_id, a.token_hash, a.life, p.state,"   \
+    " p.reason = 0, a.endpoint_url_sealed, a.endpoint_key_sealed, a.endpoint_key_header,"                        \
+    " a.endpoint_key_scheme, a.version_header, a.version_value"                                    \
+    " FROM agents a JOIN presence p ON p.agent_id = a.id"
+
+static const struct db_shape lane_row = DB_SHAPE(struct agent_lane, lane_columns);
+
+static const struct db_col probe_columns[] = {
+    { TEXT_AT(struct agent_probe, id) },
+    { TEXT_AT(struct agent_probe, org_id) },
+    { BYTES_AT(struct agent_probe, endpoint_url_sealed) },
+};
+
+static const struct db_shape probe_row = DB_SHAPE(struct agent_probe, probe_columns);
+
+struct setting {
+    const char *value;
+};
+
+static const struct db_col setting_columns[] = {
+    { TEXT_AT(struct setting, value) },
+};
+
+static const struct db_shape setting_row = DB_SHAPE(struct setting, setting_columns);
+
+static const struct db_clash clashes[] = {
+    { "agents_fallback_fkey", ERR_VALIDATION_ERROR, "fallback_agent_id" },
+    { "agents_fallback_ok", ERR_VALIDATION_ERROR, "fallback_agent_id" },
+    DB_CLASH_END,
+};
+
+enum {
+    INSERT,
+    FIND,
+    LOCK,
+    SHARE,
+    LIST,
+    SEARCH,
+    UPDATE,
+    SET_TOKEN,
+    SET_LIFE,
+    DELETE,
+    LANE,
+    LANE_BY_TOKEN,
+    PROBES,
+    PLAN_EACH,
+};
+
+/* clang-format off */
+const struct stmt store_agents_stmts[] = {
+    [INSERT] = { "agents_insert",
+        "WITH a AS (INSERT INTO agents (id, org_id, name, endpoint_url_sealed, webhook_url_sealed,"
+        " endpoint_key_sealed, endpoint_key_header, endpoint_key_scheme, version_header,"
+        " version_value, version, license, programming_language, languages, framework,"
+        " task_categories, input_formats, output_formats, models, requests_per_minute, metadata,"
+        " fallback_agent_id, is_public, permanent_id, token_hash, token_hint)"
+        " SELECT $1::uuid, $2::uuid, $3::text, $4::bytea, $5::bytea, $6::bytea, $7::text, $8::text,"
+        " $9::text, $10::text, $11::text, $12::text, $13::text, $14::text[], $15::text,"
+        " $16::text[], $17::text[], $18::text[], $19::text[], $20::bigint, $21::json, $22::uuid,"
+        " $23::boolean, $24::text, $25::bytea, $26::text"
+        " WHERE NOT EXISTS (SELECT FROM retired_permanent_ids r WHERE r.permanent_id = $24::text)"
+        " ON CONFLICT (permanent_id) DO NOTHING RETURNING *),"
+        " p AS (INSERT INTO presence (agent_id, since)"
+        " SELECT id, roster_now() FROM a RETURNING *)"
+        " SELECT " COLUMNS " FROM a JOIN p ON p.agent_id = a.id",
+        &row, clashes },
+    [FIND] = { "agents_find", SELECT_AGENTS OF_ORG, &row },
+    [LOCK] = { "agents_lock", SELECT_AGENTS OF_ORG " FOR NO KEY UPDATE OF a", &row },
+    [SHARE] = { "agents_share", SELECT_AGENTS OF_ORG " FOR SHARE OF a", &row },
+    [LIST] = { "agents_list", SELECT_AGENTS LIST_FILTER LIST_ORDER, &row },
+    [SEARCH] = { "agents_search",
+        SELECT_AGENTS LIST_FILTER
+        " AND (a.name ILIKE $8::text OR a.permanent_id = $9::text OR a.id = $10::uuid)" LIST_ORDER,
+        &row },
+    [UPDATE] = { "agents_update",
+        "WITH a AS (UPDATE agents SET name = $3::text, endpoint_url_sealed = $4::bytea,"
+        " webhook_url_sealed = $5::bytea, endpoint_key_sealed = $6::bytea,"
+        " endpoint_key_header = $7::text, endpoint_key_scheme = $8::text,"
+        " version_header = $9::text, version_value = $10::text, version = $11::text,"
+        " license = $12::text, programming_language = $13::text, languages = $14::text[],"
+        " framework = $15::text, task_categories = $16::text[], input_formats = $17::text[],"
+        " output_formats = $18::text[], models = $19::text[], requests_per_minute = $20::bigint,"
+        " metadata = $21::json, fallback_agent_id = $22::uuid, is_public = $23::boolean,"
+        " row_version = row_version + 1, updated_at = now()"
+        " WHERE id = $1::uuid AND org_id = $2::uuid RETURNING *)"
+        " SELECT " COLUMNS " FROM a JOIN presence p ON p.agent_id = a.id",
+        &row, clashes },
+    [SET_TOKEN] = { "agents_set_token",
+        "WITH a AS (UPDATE agents SET token_hash = $3::bytea, token_hint = $4::text,"
+        " token_issued_at = now(), row_version = row_version + 1, updated_at = now()"
+        " WHERE id = $1::uuid AND org_id = $2::uuid RETURNING *)"
+        " SELECT " COLUMNS " FROM a JOIN presence p ON p.agent_id = a.id",
+        &row },
+    [SET_LIFE] = { "agents_set_life",
+        "WITH a AS (UPDATE agents SET life = $3::smallint,"
+        " row_version = row_version + 1, updated_at = now()"
+        " WHERE id = $1::uuid AND org_id = $2::uuid RETURNING *)"
+        " SELECT " COLUMNS " FROM a JOIN presence p ON p.agent_id = a.id",
+        &row },
+    [DELETE] = { "agents_delete",
+        "WITH gone AS (DELETE FROM agents WHERE id = $1::uuid AND org_id = $2::uuid"
+        " RETURNING id, org_id, permanent_id)"
+        " INSERT INTO retired_permanent_ids (permanent_id, org_id, agent_id)"
+        " SELECT permanent_id, org_id, id FROM gone" },
+    [LANE] = { "agents_lane", SELECT_LANE " WHERE a.id = $1::uuid", &lane_row },
+    [LANE_BY_TOKEN] = { "agents_lane_by_token",
+        SELECT_LANE " WHERE a.token_hash = $1::bytea", &lane_row },
+    [PROBES] = { "agents_probes",
+        "SELECT id, org_id, endpoint_url_sealed FROM agents"
+        " WHERE probe_slot = $1::smallint AND endpoint_url_sealed IS NOT NULL AND life = 0"
+        " AND id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')"
+        " ORDER BY id LIMIT $3::bigint",
+        &probe_row },
+    [PLAN_EACH] = { "agents_plan_each",
+        "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)", &setting_row },
+    STMT_END,
+};
+/* clang-format on */
+
+/* $1–$23 of INSERT and UPDATE. */
+#define DRAFT_ARGS(a)                                                                              \
+    DB_TEXT((a)->id), DB_TEXT((a)->org_id), DB_TEXT((a)->draft.name),                              \
+        DB_BYTES((a)->endpoint_url_sealed), DB_BYTES((a)->webhook_url_sealed),                     \
+        DB_BYTES((a)->endpoint_key_sealed), DB_TEXT((a)->draft.endpoint_key_header),               \
+        DB_TEXT((a)->draft.endpoint_key_scheme), DB_TEXT((a)->draft.version_header),               \
+        DB_TEXT((a)->draft.version_value), DB_TEXT((a)->draft.version),                            \
+        DB_TEXT((a)->draft.license), DB_TEXT((a)->draft.programming_language),                     \
+        DB_TEXTS(&(a)->draft.languages), DB_TEXT((a)->draft.framework),                            \
+        DB_TEXTS(&(a)->draft.capabilities.task_categories),                                        \
+        DB_TEXTS(&(a)->draft.capabilities.input_formats),                                          \
+        DB_TEXTS(&(a)->draft.capabilities.output_formats),                                         \
+        DB_TEXTS(&(a)->draft.capabilities.models),                                                 \
+        DB_INT((a)->draft.capabilities.requests_per_minute), DB_TEXT((a)->draft.metadata),         \
+        DB_TEXT((a)->draft.fallback_agent_id), DB_BOOL((a)->draft.is_public)
+
+struct agent_row *
+store_agents_insert(struct db_tx *tx, const struct agent *agent, struct bytes token_hash,
+                    struct arena *mem, struct err *err)
+{
+    return db_one(tx, &store_agents_stmts[INSERT],
+                  DB_ARGS(DRAFT_ARGS(agent), DB_TEXT(agent->permanent_id), DB_BYTES(token_hash),
+                          DB_TEXT(agent->token_hint)),
+                  mem, err);
+}
+
+static struct agent_row *
+one_of_org(struct db_tx *tx, int which, const char *org, struct agent_key key, struct arena *mem,
+           struct err *err)
+{
+    return db_one(tx, &store_agents_stmts[which],
+                  DB_ARGS(DB_TEXT(org), DB_TEXT(key.uuid), DB_TEXT(key.permanent_id)), mem, err);
+}
+
+struct agent_row *
+store_agents_find(struct db_tx *tx, const char *org, struct agent_key key, struct arena *mem,
+                  struct err *err)
+{
+    return one_of_org(tx, FIND, org, key, mem, err);
+}
+
+struct agent_row *
+store_agents_lock(struct db_tx *tx, const char *org, struct agent_key key, struct arena *mem,
+                  struct err *err)
+{
+    return one_of_org(tx, LOCK, org, key, mem, err);
+}
+
+struct agent_row *
+store_agents_share(struct db_tx *tx, const char *org, struct agent_key key, struct arena *mem,
+                   struct err *err)
+{
+    return one_of_org(tx, SHARE, org, key, mem, err);
+}
+
+bool
+store_agents_plan_each(struct db_tx *tx, struct arena *mem, struct err *err)
+{
+    return db_exec(tx, &store_agents_stmts[PLAN_EACH], DB_NO_ARGS, mem, err) >= 0;
+}
+
+/* part as a pattern that finds it anywhere, whatever is in it. */
+static char *
+pattern_of(const char *part, struct arena *mem)
+{
+    char *pattern = arena_alloc(mem, 2 * strlen(part) + 3);
+    char *to = pattern;
+
+    *to++ = '%';
+    for (; *part != '\0'; part++) {
+        if (*part == '%' || *part == '_' || *part == '\\')
+            *to++ = '\\';
+        *to++ = *part;
+    }
+    *to++ = '%';
+    *to = '\0';
+    return pattern;
+}
+
+struct list *
+store_agents_list(struct db_tx *tx, const char *org, const struct agent_filter *filter,
+                  const struct agent_after *after, struct arena *mem, struct err *err)
+{
+    struct uuid uuid;
+    const char *q = filter->q;
+    const struct db_arg args[] = {
+        DB_TEXT(org),
+        DB_INT(filter->life),
+        DB_INT(filter->status),
+        DB_TEXT(filter->task_category),
+        DB_INT(after->created_us),
+        DB_TEXT(after->id),
+        DB_INT(filter->limit),
+        DB_TEXT(q == NULL ? NULL : pattern_of(q, mem)),
+        DB_TEXT(q),
+        DB_TEXT(q != NULL && ids_uuid_read(q, &uuid) ? q : NULL),
+    };
+    const struct db_args all = { args, q == NULL ? 7 : COUNT(args) };
+
+    return store_all(tx, &store_agents_stmts[q == NULL ? LIST : SEARCH], all, mem, err);
+}
+
+struct agent_row *
+store_agents_update(struct db_tx *tx, const struct agent *agent, struct arena *mem, struct err *err)
+{
+    return db_one(tx, &store_agents_stmts[UPDATE], DB_ARGS(DRAFT_ARGS(agent)), mem, err);
+}
+
+struct agent_row *
+store_agents_set_token(struct db_tx *tx, const struct agent *agent, struct bytes token_hash,
+                       struct arena *mem, struct err *err)
+{
+    return db_one(tx, &store_agents_stmts[SET_TOKEN],
+                  DB_ARGS(DB_TEXT(agent->id), DB_TEXT(agent->org_id), DB_BYTES(token_hash),
+                          DB_TEXT(agent->token_hint)),
+                  mem, err);
+}
+
+struct agent_row *
+store_agents_set_life(struct db_tx *tx, const struct agent *agent, int life, struct arena *mem,
+                      struct err *err)
+{
+    return db_one(tx, &store_agents_stmts[SET_LIFE],
+                  DB_ARGS(DB_TEXT(agent->id), DB_TEXT(agent->org_id), DB_INT(life)), mem, err);
+}
+
+bool
+store_agents_delete(struct db_tx *tx, const struct agent *agent, struct arena *mem, struct err *err)
+{
+    return db_exec(tx, &store_agents_stmts[DELETE],
+                   DB_ARGS(DB_TEXT(agent->id), DB_TEXT(agent->org_id)), mem, err) >= 0;
+}
+
+struct agent_lane *
+store_agents_lane(struct db_tx *tx, const struct uuid *id, struct arena *mem, struct err *err)
+{
+    return db_one(tx, &store_agents_stmts[LANE], DB_ARGS(DB_UUID(id)), mem, err);
+}
+
+struct agent_lane *
+store_agents_lane_by_token(struct db_tx *tx, struct bytes token_hash, struct arena *mem,
+                           struct err *err)
+{
+    return db_one(tx, &store_agents_stmts[LANE_BY_TOKEN], DB_ARGS(DB_BYTES(token_hash)), mem, err);
+}
+
+struct list *
+store_agents_probes(struct db_tx *tx, int slot, const char *after, int64_t limit, struct arena *mem,
+                    struct err *err)
+{
+    return store_all(tx, &store_agents_stmts[PROBES],
+                     DB_ARGS(DB_INT(slot), DB_TEXT(after), DB_INT(limit)), mem, err);
+}

@@ -1,0 +1,129 @@
+/* SQL for calls. Rows are inserted in batches only, each column as one array. */
+#include "store/calls.h"
+
+#include "store_priv.h"
+
+static const struct db_col columns[] = {
+    { INT_AT(struct call_record, id) },
+    { TIME_AT(struct call_record, at) },
+    { TEXT_AT(struct call_record, org_id) },
+    { TEXT_AT(struct call_record, trace_id) },
+    { TEXT_AT(struct call_record, request_id) },
+    { TEXT_AT(struct call_record, connection_id) },
+    { TEXT_AT(struct call_record, source_agent_id) },
+    { TEXT_AT(struct call_record, source_permanent_id) },
+    { TEXT_AT(struct call_record, target_agent_id) },
+    { TEXT_AT(struct call_record, target_permanent_id) },
+    { TEXT_AT(struct call_record, fallback_permanent_id) },
+    { TEXT_AT(struct call_record, protocol) },
+    { INT_AT(struct call_record, status) },
+    { TEXT_AT(struct call_record, outcome) },
+    { INT_AT(struct call_record, request_bytes) },
+    { INT_AT(struct call_record, response_bytes) },
+    { INT_AT(struct call_record, latency_us) },
+    { INT_AT(struct call_record, first_byte_us) },
+};
+
+static const struct db_shape row = DB_SHAPE(struct call_record, columns);
+
+enum { FIRST_INSERTED = 1, INSERTED = COUNT(columns) - FIRST_INSERTED };
+
+#define INSERT_COLUMNS                                                                             \
+    "at, org_id, trace_id, request_id, connection_id, source_agent_id, source_permanent_id,"       \
+    " target_agent_id, target_permanent_id, fallback_permanent_id, protocol, status, outcome,"     \
+    " request_bytes, response_bytes, latency_us, first_byte_us"
+
+enum { INSERT, LIST, CLEAN };
+
+/* clang-format off */
+const struct stmt store_calls_stmts[] = {
+    [INSERT] = { "calls_insert",
+        "INSERT INTO calls (" INSERT_COLUMNS ")"
+        " SELECT from_us(at * 1000), org_id::uuid, trace_id, request_id, connection_id::uuid,"
+        " source_agent_id::uuid, source_permanent_id, target_agent_id::uuid, target_permanent_id,"
+        " fallback_permanent_id, protocol, status, outcome, request_bytes, response_bytes,"
+        " latency_us, first_byte_us"
+        " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],"
+        " $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[],"
+        " $13::text[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[])"
+        " AS c (" INSERT_COLUMNS ")" },
+    [LIST] = { "calls_list",
+        "SELECT id, ms(at), org_id, trace_id, request_id, connection_id, source_agent_id,"
+        " source_permanent_id, target_agent_id, target_permanent_id, fallback_permanent_id,"
+        " protocol, status, outcome, request_bytes, response_bytes, latency_us, first_byte_us"
+        " FROM calls WHERE org_id = $1::uuid"
+        " AND id < coalesce(nullif($2::bigint, 0), 9223372036854775807)"
+        " AND ($3::uuid IS NULL OR $3::uuid IN (source_agent_id, target_agent_id))"
+        " AND ($4::text IS NULL OR $4::text IN (source_permanent_id, target_permanent_id))"
+        " AND ($5::uuid IS NULL OR connection_id = $5::uuid)"
+        " AND ($6::text IS NULL OR outcome = $6::text)"
+        " AND ($7::text IS NULL OR trace_id = $7::text)"
+        " AND ($8::timestamptz IS NULL OR at >= $8::timestamptz)"
+        " AND ($9::timestamptz IS NULL OR at < $9::timestamptz)"
+        " ORDER BY id DESC LIMIT $10::bigint",
+        &row },
+    /* Ids grow with time, so only the oldest ids are looked at. */
+    [CLEAN] = { "calls_clean",
+        "DELETE FROM calls WHERE id IN (SELECT id FROM"
+        " (SELECT id, at FROM calls ORDER BY id LIMIT $2::bigint) oldest"
+        " WHERE at < roster_now() - $1::bigint * interval '1 millisecond')" },
+    STMT_END,
+};
+/* clang-format on */
+
+/* One member of all records as an array. */
+static struct db_arg
+column_of(const struct call_record *const *records, size_t n, const struct db_col *col,
+          struct arena *mem)
+{
+    if (col->kind != FIELD_TEXT) {
+        int64_t *numbers = arena_alloc(mem, n * sizeof *numbers);
+
+        for (size_t i = 0; i < n; i++)
+            numbers[i] = *(const int64_t *)(const void *)((const char *)records[i] + col->offset);
+        return DB_INTS(numbers, n);
+    }
+
+    struct texts *texts = ARENA_NEW(mem, struct texts);
+
+    *texts = (struct texts){ arena_alloc(mem, n * sizeof *texts->v), n };
+    for (size_t i = 0; i < n; i++)
+        texts->v[i] = *(const char *const *)(const void *)((const char *)records[i] + col->offset);
+    return DB_TEXTS(texts);
+}
+
+bool
+store_calls_insert(struct db_tx *tx, const struct call_record *const *records, size_t n,
+                   struct arena *mem, struct err *err)
+{
+    struct db_arg args[INSERTED];
+
+    for (size_t i = 0; i < INSERTED; i++)
+        args[i] = column_of(records, n, &columns[FIRST_INSERTED + i], mem);
+    return db_exec(tx, &store_calls_stmts[INSERT], (struct db_args){ args, INSERTED }, mem, err) >=
+           0;
+}
+
+struct list *
+store_calls_list(struct db_tx *tx, const char *org, const struct call_filter *filter,
+                 int64_t before, struct arena *mem, struct err *err)
+{
+    struct uuid uuid;
+    const char *ref = filter->agent_id;
+    bool by_uuid = ref != NULL && ids_uuid_read(ref, &uuid);
+
+    return store_all(tx, &store_calls_stmts[LIST],
+                     DB_ARGS(DB_TEXT(org), DB_INT(before), DB_TEXT(by_uuid ? ref : NULL),
+                             DB_TEXT(by_uuid ? NULL : ref), DB_TEXT(filter->connection_id),
+                             DB_TEXT(filter->outcome), DB_TEXT(filter->trace_id),
+                             DB_TIME(filter->since), DB_TIME(filter->until), DB_INT(filter->limit)),
+                     mem, err);
+}
+
+long
+store_calls_clean(struct db_tx *tx, int64_t keep_ms, int64_t limit, struct arena *mem,
+                  struct err *err)
+{
+    return db_exec(tx, &store_calls_stmts[CLEAN], DB_ARGS(DB_INT(keep_ms), DB_INT(limit)), mem,
+                   err);
+}

@@ -1,0 +1,42 @@
+/* The list of all statement tables (a new store adds its line), and what the stores share. */
+#include "store/statements.h"
+
+#include "store_priv.h"
+
+#include "store/agents.h"
+#include "store/api_keys.h"
+#include "store/calls.h"
+#include "store/connections.h"
+#include "store/hints.h"
+#include "store/idempotency.h"
+#include "store/master_keys.h"
+#include "store/networks.h"
+#include "store/orgs.h"
+#include "store/presence.h"
+#include "store/service_state.h"
+#include "store/transitions.h"
+
+const struct stmt *const store_statements[] = {
+    store_agents_stmts,
+    store_api_keys_stmts,
+    store_calls_stmts,
+    store_connections_stmts,
+    store_hints_stmts,
+    store_idempotency_stmts,
+    store_master_keys_stmts,
+    store_networks_stmts,
+    store_orgs_stmts,
+    store_presence_stmts,
+    store_service_state_stmts,
+    store_transitions_stmts,
+    NULL,
+};
+
+struct list *
+store_all(struct db_tx *tx, const struct stmt *stmt, struct db_args args, struct arena *mem,
+          struct err *err)
+{
+    struct list *rows = ARENA_NEW(mem, struct list);
+
+    return db_all(tx, stmt, args, mem, rows, err) ? rows : NULL;
+}

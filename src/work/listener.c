@@ -1,0 +1,167 @@
+/* Once a second, or when told: what must this node forget? */
+#include "work/listener.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "db/migrate.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    ROUND_MS = 1000,
+    FAILED_ROUND_MS = 200,
+    LISTEN_AGAIN_MS = 30 * 1000, /* a connection may have been replaced unseen      */
+    GAP_MS = 8 * 1000,           /* longer without hints: some may have been missed */
+};
+
+struct listener {
+    struct service *service;
+    struct db *db;
+    struct pulse *pulse;
+    pthread_t thread;
+    int bell;
+    atomic_bool end;
+    int64_t listening_since; /* 0: not listening */
+};
+
+bool
+listener_check(struct service *service, struct db *db, struct err *err)
+{
+    struct arena *mem = arena_new();
+    struct unit unit = { &service->core, db, mem, NULL, "check" };
+    int64_t version = 0;
+    struct err why = { 0 };
+
+    db_deadline(db, clock_ms() + service->db.timeout_ms);
+    bool current = migrate_is_current(db, &version, mem, &why);
+    atomic_store(&service->schema_version, version);
+    metrics_set(METRIC_SCHEMA_VERSION, version);
+    if (why.code != ERR_NONE)
+        *err = why;
+    else if (!current)
+        err_setf(err, ERR_INTERNAL_ERROR, NULL,
+                 "the database's schema is version %lld, not the one of this binary",
+                 (long long)version);
+    else if (keys_check_master(&unit, err))
+        atomic_store(&service->gate, true);
+    arena_free(mem);
+    return err->code == ERR_NONE;
+}
+
+static bool
+listen_again(struct listener *l, struct err *err)
+{
+    int64_t now = clock_ms();
+
+    if (l->listening_since != 0 && now - l->listening_since < LISTEN_AGAIN_MS)
+        return true;
+    if (!db_run(l->db, "LISTEN roster_hints", err))
+        return false;
+    l->listening_since = now;
+    return true;
+}
+
+static bool
+apply_hints(struct listener *l, struct err *err)
+{
+    struct service *service = l->service;
+    struct cache *cache = service->core.cache;
+    struct arena *mem = arena_new();
+    struct unit unit = { &service->core, l->db, mem, NULL, "listener" };
+    int64_t now = clock_ms();
+
+    if (now - cache_fresh(cache) > GAP_MS)
+        cache_forget_all(cache);
+    bool done = keys_apply_hints(&unit, err);
+    if (done)
+        cache_set_fresh(cache, now);
+    arena_free(mem);
+    return done;
+}
+
+static bool
+work_round(struct listener *l, struct err *err)
+{
+    struct service *service = l->service;
+
+    db_deadline(l->db, clock_ms() + service->db.timeout_ms);
+    if (!db_is_connected(l->db))
+        l->listening_since = 0;
+    if (!db_connect(l->db, err))
+        return false;
+    if (!atomic_load(&service->gate) && !listener_check(service, l->db, err))
+        return false;
+    return listen_again(l, err) && apply_hints(l, err);
+}
+
+static void
+note_change(struct service *service, bool up, const struct err *err)
+{
+    bool was = atomic_exchange(&service->db_up, up);
+
+    if (up && !was)
+        log_event(LOG_INFO, "database_up", LOG_N("schema", service->schema_version));
+    else if (!up && was)
+        log_event(LOG_ERROR, "database_down", LOG_T("note", err->note), LOG_T("reason", err->reason));
+    metrics_set(METRIC_READY, service_unready(service) == NULL);
+}
+
+static void *
+run(void *arg)
+{
+    struct listener *l = arg;
+
+    while (!atomic_load(&l->end)) {
+        struct err err = { 0 };
+        bool up = work_round(l, &err);
+
+        service_beat(l->pulse);
+        note_change(l->service, up, &err);
+        if (up) {
+            db_wait_notify(l->db, clock_ms() + ROUND_MS, l->bell);
+        } else {
+            struct timespec pause = { .tv_nsec = FAILED_ROUND_MS * 1000000L };
+            nanosleep(&pause, NULL);
+        }
+    }
+    return NULL;
+}
+
+struct listener *
+listener_open(struct service *service, struct err *err)
+{
+    struct listener *l = must(calloc(1, sizeof *l));
+
+    l->service = service;
+    l->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    l->db = db_open(&service->db);
+    l->pulse = service_pulse(service);
+    int rc = pthread_create(&l->thread, NULL, run, l);
+    if (rc != 0) {
+        err_fault(err, ERR_INTERNAL_ERROR, "pthread_create failed: %d", rc);
+        goto no_thread;
+    }
+    return l;
+
+no_thread:
+    db_close(l->db);
+    close(l->bell);
+    free(l);
+    return NULL;
+}
+
+void
+listener_close(struct listener *l)
+{
+    atomic_store(&l->end, true);
+    eventfd_write(l->bell, 1);
+    pthread_join(l->thread, NULL);
+    db_close(l->db);
+    close(l->bell);
+    free(l);
+}

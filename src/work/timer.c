@@ -1,0 +1,238 @@
+/* Chores from a table, and the probes that the health check has under way. */
+#include "work/timer.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "domain/presence.h"
+#include "out/probe.h"
+#include "work/limits.h"
+#include "work/workers.h"
+#include "work/writer.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+    SLOTS = 60,            /* parts of the health check's interval              */
+    ROUND_MS = 200,
+    CLEAN_STEPS_MAX = 20,  /* small deletes in one go                           */
+};
+
+struct timer_thread {
+    struct service *service;
+    struct db *db;
+    struct prober *prober;
+    struct pulse *pulse;
+    pthread_t thread;
+    atomic_bool end;
+    int64_t slot;          /* the last one asked for, counted since 1970        */
+};
+
+typedef bool chore_fn(struct timer_thread *t, struct unit *u, struct err *err);
+
+/* What a probe found goes the way of every other sign of life. */
+struct asked {
+    struct service *service;
+    struct uuid agent;
+};
+
+static void
+probe_done(void *arg, const struct probe_answer *answer)
+{
+    struct asked *asked = arg;
+    struct beat_row row = {
+        .agent = asked->agent,
+        .kind = answer->alive ? BEAT_PROBE_GOOD : BEAT_PROBE_BAD,
+        .http_status = answer->http_status,
+        .latency_ms = answer->latency_ms,
+        .error = answer->alive ? NULL : answer->error,
+    };
+
+    metrics_add(METRIC_PROBES, 1);
+    if (!answer->alive)
+        metrics_add(METRIC_PROBES_FAILED, 1);
+    writer_sign(asked->service->writer, &row);
+    free(asked);
+}
+
+static bool
+ask_slot(struct timer_thread *t, struct unit *u, int slot, struct err *err)
+{
+    struct list due;
+
+    if (!presence_due(u, slot, &due, err))
+        return false;
+    for (size_t i = 0; i < due.n; i++) {
+        const struct probe_target *target = due.v[i];
+        struct asked *asked = must(calloc(1, sizeof *asked));
+
+        *asked = (struct asked){ t->service, target->agent };
+        prober_add(t->prober, target->url, probe_done, asked);
+    }
+    return true;
+}
+
+/* Asks for the slots that have begun since the last round; after a long pause only for one turn. */
+static bool
+health(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    int64_t width = t->service->background.interval / SLOTS;
+    int64_t now = clock_ms() / (width > 0 ? width : 1);
+
+    if (!t->service->background.health)
+        return true;
+    if (t->slot == 0 || now - t->slot > SLOTS)
+        t->slot = now - 1;
+    while (t->slot < now) {
+        t->slot++;
+        if (!ask_slot(t, u, (int)(t->slot % SLOTS), err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+sweep(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    long changed = 0;
+
+    if (!presence_sweep(u, t->service->background.interval, &changed, err))
+        return false;
+    metrics_add(METRIC_TRANSITIONS, changed);
+    metrics_set(METRIC_SWEEP_LAST_SUCCESS, clock_wall_ms() / 1000);
+    return true;
+}
+
+static bool
+count(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    struct presence_counts counts;
+    struct cache_counts cached = cache_counts(u->core->cache);
+    struct list orgs;
+
+    if (!presence_count(u, &counts, err) || !presence_count_orgs(u, &orgs, err))
+        return false;
+    metrics_set(METRIC_AGENTS_ONLINE, counts.online);
+    metrics_set(METRIC_AGENTS_IDLE, counts.idle);
+    metrics_set(METRIC_AGENTS_OFFLINE, counts.offline);
+    metrics_set(METRIC_AGENTS_NEVER_SEEN, counts.never_seen);
+    metrics_set(METRIC_CACHED_AGENTS, (long long)cached.agents);
+    metrics_set(METRIC_CACHED_CONNECTIONS, (long long)cached.connections);
+    org_counts_set(t->service->orgs, &orgs);
+    return true;
+}
+
+static bool
+gauges(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    (void)u;
+    (void)err;
+    metrics_set(METRIC_WORK_QUEUE, (long long)workers_queued(t->service->workers));
+    metrics_set(METRIC_BEAT_QUEUE, (long long)writer_queued(t->service->writer));
+    return true;
+}
+
+static bool
+clean(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    struct retention keep = { t->service->background.calls_kept,
+                              t->service->background.transitions_kept };
+    bool more = true;
+
+    for (int step = 0; more && step < CLEAN_STEPS_MAX; step++)
+        if (!keys_clean(u, &keep, &more, err))
+            return false;
+    return true;
+}
+
+static const struct chore {
+    const char *name;
+    int64_t period_ms; /* 0: the presence interval */
+    chore_fn *run;
+    bool needs_database;
+} chores[] = {
+    { "health", 1, health, true },     /* every round: it spreads itself over the interval */
+    { "sweep", 0, sweep, true },       /* silence becomes idle, then offline               */
+    { "count", 60000, count, true },   /* what metrics and account limits go by            */
+    { "gauges", 1000, gauges, false },
+    { "clean", 60000, clean, true },   /* hints, idempotency rows, old records             */
+};
+
+static void
+run_chore(struct timer_thread *t, const struct chore *chore)
+{
+    struct service *service = t->service;
+    struct arena *mem = arena_new();
+    struct unit unit = { &service->core, t->db, mem, NULL, chore->name };
+    struct err err = { 0 };
+
+    db_deadline(t->db, clock_ms() + service->db.timeout_ms);
+    if (!chore->run(t, &unit, &err))
+        log_event(err.code == ERR_DATABASE_UNAVAILABLE ? LOG_WARN : LOG_ERROR, "chore_failed",
+                  LOG_T("chore", chore->name), LOG_T("code", err_name(err.code)),
+                  LOG_T("note", err.note));
+    arena_free(mem);
+}
+
+static void *
+run(void *arg)
+{
+    struct timer_thread *t = arg;
+    struct service *service = t->service;
+    int64_t due[COUNT(chores)] = { 0 };
+
+    while (!atomic_load(&t->end)) {
+        bool open = atomic_load(&service->gate) && atomic_load(&service->db_up);
+
+        for (size_t i = 0; i < COUNT(chores); i++) {
+            int64_t period = chores[i].period_ms > 0 ? chores[i].period_ms
+                                                     : service->background.interval;
+
+            if (clock_ms() < due[i] || (chores[i].needs_database && !open))
+                continue;
+            due[i] = clock_ms() + period;
+            run_chore(t, &chores[i]);
+        }
+        service_beat(t->pulse);
+        int64_t width = service->background.interval / SLOTS;
+        prober_run(t->prober, width < ROUND_MS ? (int)width + 1 : ROUND_MS);
+    }
+    return NULL;
+}
+
+struct timer_thread *
+timer_open(struct service *service, struct err *err)
+{
+    struct timer_thread *t = must(calloc(1, sizeof *t));
+    const struct background *b = &service->background;
+
+    t->service = service;
+    t->db = db_open(&service->db);
+    t->prober = prober_new(&service->guard, service->ca_file, (int)b->health_concurrency,
+                           (int)b->health_per_host, (int)b->health_timeout);
+    t->pulse = service_pulse(service);
+    int rc = pthread_create(&t->thread, NULL, run, t);
+    if (rc != 0) {
+        err_fault(err, ERR_INTERNAL_ERROR, "pthread_create failed: %d", rc);
+        goto no_thread;
+    }
+    return t;
+
+no_thread:
+    prober_free(t->prober);
+    db_close(t->db);
+    free(t);
+    return NULL;
+}
+
+void
+timer_close(struct timer_thread *t)
+{
+    atomic_store(&t->end, true);
+    prober_wake(t->prober);
+    pthread_join(t->thread, NULL);
+    prober_free(t->prober);
+    db_close(t->db);
+    free(t);
+}

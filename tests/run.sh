@@ -1,0 +1,69 @@
+#!/bin/sh
+# Runs every test: installs what they need, builds with sanitizers, hands its arguments to ctest.
+#   sh tests/run.sh [ctest options]
+set -eu
+cd "$(dirname "$0")/.."
+
+NEEDED="clang llvm libclang-rt-14-dev clang-format libcmocka-dev python3 python3-jsonschema
+    prometheus systemd iproute2 util-linux procps git"
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+missing_of() {
+    for package in "$@"; do
+        case "$(dpkg-query -W -f='${Status} ' "$package" 2>/dev/null)" in
+        *"install ok installed"*) ;;
+        *) printf '%s ' "$package" ;;
+        esac
+    done
+}
+
+# Tools are wanted, not their services: nothing is started while they are installed.
+install_quietly() {
+    policy=/usr/sbin/policy-rc.d
+    made=no
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+        made=yes
+    fi
+    status=0
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq || status=$?
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300 "$@" >&2 || status=$?
+    [ "$made" = no ] || as_root rm -f "$policy"
+    return "$status"
+}
+
+build() {
+    [ -f "build/$1/build.ninja" ] || cmake --preset "$1"
+    nice cmake --build "build/$1" -j "$(nproc)"
+}
+
+has_tests() {
+    ! ctest --test-dir "$1" -N -L "$2" | grep -q '^Total Tests: 0$'
+}
+
+sh conf/quickstart.sh --install-only
+# shellcheck disable=SC2086  # a list of words
+missing=$(missing_of $NEEDED)
+if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086
+    install_quietly $missing
+fi
+build asan
+build tsan
+build release
+
+status=0
+ctest --test-dir build/asan --output-on-failure "$@" || status=$?
+if has_tests build/tsan flows; then
+    ctest --test-dir build/tsan --output-on-failure -L flows "$@" || status=$?
+fi
+exit "$status"
