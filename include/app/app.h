@@ -18,8 +18,9 @@ int app_port(const struct app *app);
 /* Whether it can serve: database, schema, key, not draining. */
 bool app_is_ready(struct app *app);
 
-/* A number that grows while every thread makes progress: for the watchdog. It stops growing when any
- * loop, worker, writer or timer has not come round for 10 s (waiting for the database is progress). */
+/* A number that grows while every thread makes progress: for the watchdog. It stops growing when
+ * any loop, worker, writer or timer has not come round for 10 s (waiting for the database is
+ * progress). */
 unsigned long long app_progress(struct app *app);
 
 /* Puts reloadable settings in force. */

@@ -11,20 +11,20 @@
 /* Durations are milliseconds, sizes are bytes; see config_keys.def for each row's sentence. */
 struct config {
     struct {
-        const char *listen;           /* HOST:PORT                            */
-        const char *public_url;       /* NULL: http://LISTEN                  */
-        const char *trusted_proxies;  /* nets whose X-Forwarded-For counts; "": none */
-        int64_t loops;                /* 0: one per core                      */
-        int64_t connections;          /* most open client connections         */
+        const char *listen;          /* HOST:PORT                            */
+        const char *public_url;      /* NULL: http://LISTEN                  */
+        const char *trusted_proxies; /* nets whose X-Forwarded-For counts; "": none */
+        int64_t loops;               /* 0: one per core                      */
+        int64_t connections;         /* most open client connections         */
         int64_t header_timeout, body_timeout, idle_timeout, request_timeout;
         int64_t drain_delay, drain_timeout;
     } server;
     struct {
-        struct secret *url;           /* libpq connection string              */
+        struct secret *url; /* libpq connection string              */
         int64_t workers, timeout, queue;
     } database;
     struct {
-        struct secret *master_key;    /* text of the key file                 */
+        struct secret *master_key; /* text of the key file                 */
     } crypto;
     struct {
         int64_t window, offline, interval;
@@ -36,10 +36,10 @@ struct config {
     struct {
         int64_t connect_timeout, response_timeout, idle_timeout, total_timeout, keep;
         int64_t connections, per_origin, head_max, max_body;
-        const char *ca_file;          /* NULL: the system's                   */
+        const char *ca_file; /* NULL: the system's                   */
     } proxy;
     struct {
-        const char *allow;            /* nets that are allowed although not public; "": none */
+        const char *allow; /* nets that are allowed although not public; "": none */
         bool allow_http;
     } outbound;
     struct {
@@ -51,14 +51,14 @@ struct config {
         int64_t agents, connections, keys, stale;
     } cache;
     struct {
-        int64_t beats, calls;         /* queue bounds of the writer           */
+        int64_t beats, calls; /* queue bounds of the writer           */
     } writer;
     struct {
-        int64_t calls, transitions;   /* how long rows are kept               */
+        int64_t calls, transitions; /* how long rows are kept               */
     } retention;
     struct {
-        int level;                    /* enum log_level                       */
-        int format;                   /* enum log_format                      */
+        int level;  /* enum log_level                       */
+        int format; /* enum log_format                      */
         bool access;
     } log;
 };
@@ -70,14 +70,14 @@ struct config_fault {
 
 /* What config_load is told. */
 struct config_source {
-    const char *file;                 /* NULL: defaults and environment only               */
-    const struct params *overrides;   /* "section.key" → value, from the command line; last word */
-    bool dev;                         /* dev mode's own defaults                           */
-    bool no_secrets;                  /* neither read nor require secrets: for a check only */
+    const char *file;               /* NULL: defaults and environment only               */
+    const struct params *overrides; /* "section.key" → value, from the command line; last word */
+    bool dev;                       /* dev mode's own defaults                           */
+    bool no_secrets;                /* neither read nor require secrets: for a check only */
 };
 
-/* Reads FILE, then FILE.d/NAME.conf in order, then ROSTERD_SECTION_KEY, then the overrides; secrets from
- * KEY_file or $CREDENTIALS_DIRECTORY. All faults are collected in *faults (list of struct
+/* Reads FILE, then FILE.d/NAME.conf in order, then ROSTERD_SECTION_KEY, then the overrides; secrets
+ * from KEY_file or $CREDENTIALS_DIRECTORY. All faults are collected in *faults (list of struct
  * config_fault) and NULL is returned when there is one. In mem; secrets are tied to it. */
 struct config *config_load(const struct config_source *source, struct arena *mem,
                            struct list *faults);

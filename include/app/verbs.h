@@ -4,6 +4,7 @@
 
 #include "app/cli.h"
 
+/* One for each verb; cli holds its options. Returns the exit code of the process. */
 int serve_run(struct cli *cli);
 int dev_run(struct cli *cli);
 int migrate_up_run(struct cli *cli);

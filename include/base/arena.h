@@ -10,7 +10,8 @@ struct arena;
 /* A new, empty arena; free with arena_free. */
 struct arena *arena_new(void);
 
-/* Runs what arena_own tied to it, last tied first, then wipes and frees everything. NULL is fine. */
+/* Runs what arena_own tied to it, last tied first, then wipes and frees everything. NULL is fine.
+ */
 void arena_free(struct arena *mem);
 
 /* Zeroed memory, aligned for any type; lives as long as mem. size 0 gives a valid pointer. */

@@ -6,13 +6,14 @@
 #include <stddef.h>
 
 struct buf {
-    char *data;         /* NULL while empty and never used                       */
-    size_t start, end;  /* the live bytes are data[start .. end)                 */
-    size_t size;        /* allocated                                             */
-    size_t limit;       /* most live bytes it may hold; 0: no limit              */
-    bool overflow;      /* a put was refused because of the limit                */
+    char *data;        /* NULL while empty and never used                       */
+    size_t start, end; /* the live bytes are data[start .. end)                 */
+    size_t size;       /* allocated                                             */
+    size_t limit;      /* most live bytes it may hold; 0: no limit              */
+    bool overflow;     /* a put was refused because of the limit                */
 };
 
+/* An empty buffer; limit 0: no limit. */
 void buf_init(struct buf *buf, size_t limit);
 
 /* Wipes and frees the bytes; the buf is empty and usable afterwards. */

@@ -36,10 +36,10 @@ struct params {
 
 /* A named, published check of a text: a row feeds the reader, the document and their tests. */
 struct format {
-    const char *name;              /* as in OpenAPI's "format"                      */
-    const char *pattern;           /* published regular expression (ECMA), or NULL  */
+    const char *name;    /* as in OpenAPI's "format"                      */
+    const char *pattern; /* published regular expression (ECMA), or NULL  */
     bool (*check)(const char *text);
-    const char *say;               /* "must be …": the end of the sentence          */
+    const char *say;                      /* "must be …": the end of the sentence          */
     const char *const *good, *const *bad; /* samples, NULL-terminated               */
 };
 

@@ -14,7 +14,7 @@ enum log_level {
 };
 
 enum log_format {
-    LOG_AUTO,    /* logfmt on a terminal, journal under systemd, JSON otherwise */
+    LOG_AUTO, /* logfmt on a terminal, journal under systemd, JSON otherwise */
     LOG_LOGFMT,
     LOG_JSON,
     LOG_JOURNAL, /* logfmt without time, with a "<N>" priority in front */
@@ -32,6 +32,7 @@ struct log_field {
 /* Settings of the whole process: call before threads start, or again at a reload. */
 void log_setup(enum log_level most, enum log_format format);
 
+/* Whether lines of this level are written at all. */
 bool log_wants(enum log_level level);
 
 /* Writes one line. The same event at warn or error more than 20 times in a second is counted, and

@@ -31,6 +31,7 @@ struct letter *mailbox_take_all(struct mailbox *box, int64_t until_ms);
 void mailbox_close(struct mailbox *box);
 bool mailbox_is_closed(struct mailbox *box);
 
+/* How many letters it holds now. */
 size_t mailbox_count(struct mailbox *box);
 
 /* An eventfd that becomes readable when a letter is put, for a taker that waits in epoll; owned

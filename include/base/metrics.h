@@ -26,6 +26,7 @@ enum labelled_metric {
     LABELLED_COUNT
 };
 
+/* Adds to, sets or reads one value; relaxed order. */
 void metrics_add(enum metric metric, long long n);
 void metrics_set(enum metric metric, long long value);
 long long metrics_get(enum metric metric);

@@ -7,9 +7,9 @@
 
 struct watch {
     int fd;
-    uint32_t events;                                    /* EPOLLIN, EPOLLOUT, EPOLLRDHUP, …   */
+    uint32_t events; /* EPOLLIN, EPOLLOUT, EPOLLRDHUP, …   */
     void (*ready)(struct watch *watch, uint32_t events);
-    struct poll *poll;                                  /* set while it is added              */
+    struct poll *poll; /* set while it is added              */
 };
 
 struct poll;

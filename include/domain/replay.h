@@ -23,10 +23,14 @@ struct replay_answer {
 bool replay_find(struct unit *u, struct db_tx *tx, const struct replay_key *key,
                  struct replay_answer **answer, struct err *err) MUST_CHECK;
 
-/* Keeps an answer: full as it was sent (sealed, ten minutes), kept without one-time secrets (a
+/* An answer to be kept: full as it was sent (sealed, ten minutes), kept without one-time secrets (a
  * day). */
-bool replay_keep(struct unit *u, struct db_tx *tx, const struct replay_key *key, int status,
-                 const char *location, const char *full, const char *kept,
-                 struct err *err) MUST_CHECK;
+struct replay_given {
+    int status;
+    const char *location; /* or NULL */
+    const char *full, *kept;
+};
+bool replay_keep(struct unit *u, struct db_tx *tx, const struct replay_key *key,
+                 const struct replay_given *given, struct err *err) MUST_CHECK;
 
 #endif

@@ -8,7 +8,8 @@
  * answers 304 when If-None-Match names it. Bytes already in rq->reply stay. */
 void draw_out(struct request *rq);
 
-/* The same drawn without one-time secrets, as text in mem: what is kept for a replay. */
+/* The same drawn without one-time secrets, as text in mem: what is kept for a replay. Where one is
+ * missing, a member "notice" says how to get a new one. */
 char *draw_kept(struct request *rq);
 
 /* Draws rq->err in the shape of the dialect, with Retry-After, Allow and WWW-Authenticate where

@@ -15,9 +15,9 @@ enum { LIMIT_WINDOW_MS = 60 * 1000 };
 struct limiter *limiter_new(size_t buckets);
 void limiter_free(struct limiter *limiter);
 
-/* Counts one for key (any bytes; hashed with a key of this process). False when most were counted
- * in this window already; then *retry_after is the seconds until it ends, at least 1. */
-bool limiter_take(struct limiter *limiter, const void *key, size_t size, int64_t most,
-                  int64_t now_ms, unsigned *retry_after);
+/* Counts one for key (any bytes; hashed with a key of this process); 0. When most were counted in
+ * this window already: the seconds until it ends, at least 1. */
+unsigned limiter_take(struct limiter *limiter, const void *key, size_t size, int64_t most,
+                      int64_t now_ms);
 
 #endif

@@ -12,14 +12,14 @@ enum route_who {
 };
 
 enum route_flag {
-    ROUTE_LOOP = 1 << 0,       /* the handler runs on the loop and may park; no database   */
-    ROUTE_STREAM = 1 << 1,     /* the body is not collected: the lane takes it             */
-    ROUTE_CREATES = 1 << 2,    /* honours Idempotency-Key                                  */
-    ROUTE_LAX_BODY = 1 << 3,   /* a missing or unreadable body counts as {}                */
-    ROUTE_ETAG = 1 << 4,       /* answers carry ETag; If-Match / If-None-Match are honoured */
-    ROUTE_QUIET = 1 << 5,      /* successes are not in the access log                      */
-    ROUTE_PAGE = 1 << 6,       /* not part of the API document (pages for people)          */
-    ROUTE_CSV = 1 << 7,        /* also answers text/csv, by Accept or a .csv path          */
+    ROUTE_LOOP = 1 << 0,     /* the handler runs on the loop and may park; no database   */
+    ROUTE_STREAM = 1 << 1,   /* the body is not collected: the lane takes it             */
+    ROUTE_CREATES = 1 << 2,  /* honours Idempotency-Key                                  */
+    ROUTE_LAX_BODY = 1 << 3, /* a missing or unreadable body counts as {}                */
+    ROUTE_ETAG = 1 << 4,     /* answers carry ETag; If-Match / If-None-Match are honoured */
+    ROUTE_QUIET = 1 << 5,    /* successes are not in the access log                      */
+    ROUTE_PAGE = 1 << 6,     /* not part of the API document (pages for people)          */
+    ROUTE_CSV = 1 << 7,      /* also answers text/csv, by Accept or a .csv path          */
 };
 
 /* Limits a client can meet, by row; the settings are in "limits". */
@@ -36,22 +36,22 @@ enum { ROUTE_FAILS_MAX = 24 };
 typedef bool handler_fn(struct request *rq, struct err *err);
 
 struct route {
-    const char *method, *path;   /* "/api/agents/{id}"; a last "{path*}" takes the rest   */
+    const char *method, *path; /* "/api/agents/{id}"; a last "{path*}" takes the rest   */
     handler_fn *handler;
-    const char *name, *summary;  /* operationId; one line                                 */
+    const char *name, *summary; /* operationId; one line                                 */
     enum route_who who;
-    unsigned scope;              /* bits of enum scope, all needed                        */
-    const struct spec *in;       /* NULL: no body                                         */
-    const struct spec *query;    /* NULL: no parameters                                   */
-    const struct spec *out;      /* NULL: no body, or a stream                            */
-    int ok;                      /* success status                                        */
+    unsigned scope;           /* bits of enum scope, all needed                        */
+    const struct spec *in;    /* NULL: no body                                         */
+    const struct spec *query; /* NULL: no parameters                                   */
+    const struct spec *out;   /* NULL: no body, or a stream                            */
+    int ok;                   /* success status                                        */
     enum route_limit limit;
     unsigned flags;
-    size_t body_max;             /* 0: 64 KiB                                             */
-    size_t in_size;              /* size of the struct, when larger than in->size; 0: in->size */
-    const void *defaults;        /* what the in struct begins as; NULL: zeroes            */
-    const void *query_defaults;  /* the same for query                                    */
-    enum spec_mode mode;         /* SPEC_PATCH for PATCH                                  */
+    size_t body_max;            /* 0: 64 KiB                                             */
+    size_t in_size;             /* size of the struct, when larger than in->size; 0: in->size */
+    const void *defaults;       /* what the in struct begins as; NULL: zeroes            */
+    const void *query_defaults; /* the same for query                                    */
+    enum spec_mode mode;        /* SPEC_PATCH for PATCH                                  */
     enum err_code fails[ROUTE_FAILS_MAX]; /* besides what follows from the other cells    */
     const char *doc;             /* more for the manual, or NULL                          */
     const char *out_type;        /* media type of an answer that is not drawn from out    */
@@ -59,17 +59,20 @@ struct route {
     const struct field *headers; /* request headers that it reads, likewise               */
 };
 
-#define ROUTE_LAST { .method = NULL }
+#define ROUTE_LAST                                                                                 \
+    {                                                                                              \
+        .method = NULL                                                                             \
+    }
 
 /* A dialect: words and an error shape over the one model. */
 struct dialect {
     const char *name;
-    const char *const *prefixes;             /* of the paths it owns, NULL-terminated      */
-    const struct route *const *routes;       /* tables, NULL-terminated                    */
+    const char *const *prefixes;       /* of the paths it owns, NULL-terminated      */
+    const struct route *const *routes; /* tables, NULL-terminated                    */
     json_t *(*error)(const struct err *err, const char *request_id); /* new reference      */
-    const struct spec *error_spec;           /* how that looks, for the document           */
-    const char *const *scopes;               /* names of the bits of route.scope           */
-    const char *doc;                         /* what it is for, in one sentence            */
+    const struct spec *error_spec; /* how that looks, for the document           */
+    const char *const *scopes;     /* names of the bits of route.scope           */
+    const char *doc;               /* what it is for, in one sentence            */
 };
 
 struct router;
@@ -86,6 +89,7 @@ void router_free(struct router *router);
 bool router_match(const struct router *router, const char *method, const char *target,
                   struct request *rq, const char **allow, struct err *err) MUST_CHECK;
 
+/* What router_new was given. */
 const struct dialect *const *router_dialects(const struct router *router);
 
 /* Every failure a row may answer: its own, and those that follow from its other cells. Sorted by

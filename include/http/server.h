@@ -25,10 +25,10 @@ struct http_hooks {
     void (*start)(struct request *rq);
     /* It is over; frees what the lane holds. rq ends after this. */
     void (*done)(struct request *rq);
-    /* Streaming rows only; the body waits until http_accept. upload: takes up to n bytes of the body, says how many; when it took
-     * fewer, http_wake offers the rest again. uploaded: the body is complete. read: gives bytes of
-     * the answer, HTTP_READ_END or HTTP_READ_ABORT, or 0: http_wake asks again. gone: the client
-     * hung up; the request will end without an answer. */
+    /* Streaming rows only; the body waits until http_accept. upload: takes up to n bytes of the
+     * body, says how many; when it took fewer, http_wake offers the rest again. uploaded: the body
+     * is complete. read: gives bytes of the answer, HTTP_READ_END or HTTP_READ_ABORT, or 0:
+     * http_wake asks again. gone: the client hung up; the request will end without an answer. */
     size_t (*upload)(struct request *rq, const char *bytes, size_t n);
     void (*uploaded)(struct request *rq);
     ssize_t (*read)(struct request *rq, char *to, size_t most);
@@ -40,11 +40,11 @@ struct http_options {
     struct timers *timers;
     const struct router *router;
     const struct http_hooks *hooks;
-    void *owner;                 /* for the hooks: http_owner(rq)              */
-    int listen_fd;               /* taken over                                 */
-    unsigned connections;        /* most at once                               */
+    void *owner;          /* for the hooks: http_owner(rq)              */
+    int listen_fd;        /* taken over                                 */
+    unsigned connections; /* most at once                               */
     int64_t header_timeout, body_timeout, idle_timeout; /* ms, absolute        */
-    int64_t request_timeout;     /* ms: sets rq->deadline_ms                   */
+    int64_t request_timeout;         /* ms: sets rq->deadline_ms                   */
     const struct http_nets *trusted; /* whose X-Forwarded-For counts; or NULL  */
 };
 
@@ -77,9 +77,11 @@ void http_wake(struct request *rq);
 /* Cuts the connection without an answer, or in the middle of one. */
 void http_cut(struct request *rq);
 
+/* The owner given with the options. */
 void *http_owner(const struct request *rq);
 
-/* Stops accepting; afterwards http_count falls to 0 as requests end. http_close needs it to be 0. */
+/* Stops accepting; afterwards http_count falls to 0 as requests end. http_close needs it to be 0.
+ */
 void http_quiesce(struct http *http);
 size_t http_count(const struct http *http);       /* requests under way  */
 size_t http_connections(const struct http *http); /* open connections    */

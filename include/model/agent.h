@@ -45,7 +45,7 @@ struct agent {
     const char *token_hint;
     int64_t token_issued_at;
     bool endpoint_key_set;
-    int life;                 /* enum agent_life                                   */
+    int life; /* enum agent_life                                   */
     bool is_revoked, is_archived, is_disabled; /* derived from life                */
     int64_t created_at, updated_at;
     int64_t row_version;
@@ -55,9 +55,9 @@ struct agent {
 
 /* Filters of a list; NULL or -1 does not filter. */
 struct agent_filter {
-    const char *q;      /* part of the name, or a permanent id or UUID             */
-    int status;         /* enum presence_state                                     */
-    int life;           /* enum agent_life; -1: all but none                       */
+    const char *q; /* part of the name, or a permanent id or UUID             */
+    int status;    /* enum presence_state                                     */
+    int life;      /* enum agent_life; -1: all but none                       */
     const char *task_category;
     const char *cursor; /* opaque; NULL: first page                                */
     int64_t limit;

@@ -12,8 +12,8 @@ enum caller_kind {
 
 struct caller {
     enum caller_kind kind;
-    unsigned scopes;      /* bits of enum scope; an agent has none               */
-    struct uuid id;       /* of the agent or the key                             */
+    unsigned scopes; /* bits of enum scope; an agent has none               */
+    struct uuid id;  /* of the agent or the key                             */
     struct uuid org;
     char id_text[UUID_TEXT_SIZE];
     char org_text[UUID_TEXT_SIZE];

@@ -43,18 +43,18 @@ struct call_record {
 };
 
 struct call_filter {
-    const char *agent_id;      /* as source or target */
+    const char *agent_id; /* as source or target */
     const char *connection_id;
     const char *outcome;
     const char *trace_id;
-    int64_t since, until;      /* ms since 1970; 0: open */
+    int64_t since, until; /* ms since 1970; 0: open */
     const char *cursor;
     int64_t limit;
 };
 
 struct transition_filter {
     const char *agent_id;
-    int new_state;             /* -1: all */
+    int new_state; /* -1: all */
     int64_t since, until;
     const char *cursor;
     int64_t limit;
@@ -64,7 +64,7 @@ struct transition_filter {
 struct page {
     struct list data;
     bool has_more;
-    const char *next;          /* cursor, or NULL */
+    const char *next; /* cursor, or NULL */
 };
 
 #endif

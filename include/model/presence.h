@@ -16,10 +16,10 @@ enum presence_state {
 /* Stored as numbers: never renumber. */
 enum presence_reason {
     REASON_NEVER_SEEN,
-    REASON_HEARTBEAT,       /* a heartbeat "online"                                */
-    REASON_TOLD_OFFLINE,    /* a heartbeat "offline"                               */
-    REASON_TRAFFIC,         /* a call to it succeeded                              */
-    REASON_SILENCE,         /* nothing heard for the window                        */
+    REASON_HEARTBEAT,    /* a heartbeat "online"                                */
+    REASON_TOLD_OFFLINE, /* a heartbeat "offline"                               */
+    REASON_TRAFFIC,      /* a call to it succeeded                              */
+    REASON_SILENCE,      /* nothing heard for the window                        */
     REASON_PROBE_SUCCEEDED,
     REASON_PROBE_FAILED,
     REASON_ARCHIVED,

@@ -21,7 +21,7 @@ struct presence_batch {
 /* An agent's presence after a change. */
 struct presence_now {
     struct uuid agent;
-    int state;
+    int state, reason;
     int64_t last_heartbeat;
 };
 
@@ -29,7 +29,8 @@ struct presence_totals {
     int64_t online, idle, offline, never_seen;
 };
 
-/* Applies the batch: updates presence, writes transitions and hints for those whose state changed.
+/* Applies the batch: updates presence, writes a transition for each change of state, and a hint for
+ * it and for the first sign of life.
  * rows: a list of struct presence_now, of those that are known and open. */
 struct list *store_presence_apply(struct db_tx *tx, const struct presence_batch *batch,
                                   struct arena *mem, struct err *err) MUST_CHECK;

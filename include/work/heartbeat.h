@@ -15,7 +15,7 @@ struct heartbeat_agent {
 struct heartbeat_answer {
     const char *heartbeat; /* "accepted" */
     struct heartbeat_agent agent;
-    int64_t next_due_in;        /* seconds until the agent would become idle; 0 when offline */
+    int64_t next_due_in; /* seconds until the agent would become idle; 0 when offline */
 };
 
 /* Handler of the row: rq->args[0] is the agent of the path, online what the body said. Parks. Fails

@@ -29,6 +29,7 @@ size_t loop_count(const struct loop *loop);
 /* Ends the thread (its requests must be over) and frees. */
 void loop_close(struct loop *loop);
 
+/* What the loop belongs to; its upstream side. */
 struct service *loop_service(struct loop *loop);
 struct out *loop_out(struct loop *loop);
 

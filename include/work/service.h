@@ -44,7 +44,7 @@ struct service {
     struct background background;
     struct out_limits out;
     const char *ca_file;
-    int64_t upload_max;              /* bytes of a proxied request; 0: no cap            */
+    int64_t upload_max; /* bytes of a proxied request; 0: no cap            */
     int64_t cache_stale_ms;
     bool access_log;
     struct http_nets *trusted;
@@ -52,13 +52,13 @@ struct service {
     int nloops;
     struct workers *workers;
     struct writer *writer;
-    atomic_bool draining;            /* no new work is taken                             */
-    atomic_bool gate;                /* database reached once, schema and key are right  */
-    atomic_bool db_up;               /* as of the last second                            */
+    atomic_bool draining; /* no new work is taken                             */
+    atomic_bool gate;     /* database reached once, schema and key are right  */
+    atomic_bool db_up;    /* as of the last second                            */
     _Atomic int64_t schema_version;
     struct pulse pulses[PULSES_MAX];
     atomic_int npulses;
-    struct org_counts *orgs;         /* agents in service by organization                */
+    struct org_counts *orgs; /* agents in service by organization                */
 };
 
 /* A pulse of its own for a thread; to be set at least once a second. */

@@ -15,6 +15,7 @@ struct workers *workers_open(struct service *service, int count, size_t queue,
  * OVERLOADED. */
 void workers_post(struct workers *workers, struct request *rq);
 
+/* How many requests wait for a worker. */
 size_t workers_queued(struct workers *workers);
 
 /* Ends the threads; nothing may be queued any more. */

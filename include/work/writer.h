@@ -15,9 +15,9 @@ struct writer *writer_open(struct service *service, size_t beats, size_t calls,
 /* A heartbeat, acknowledged after its commit. Embedded in what waits for it. */
 struct beat {
     struct letter letter;
-    struct beat_row row;        /* filled in when it comes back                      */
-    struct request *rq;         /* posted back to its loop, with rq->err set when the
-                                   commit failed; NULL: nobody waits, freed by the writer */
+    struct beat_row row; /* filled in when it comes back                      */
+    struct request *rq;  /* posted back to its loop, with rq->err set when the
+                            commit failed; NULL: nobody waits, freed by the writer */
 };
 
 /* Takes a beat; false when the queue is full (the caller still owns it). */
@@ -30,6 +30,7 @@ void writer_sign(struct writer *writer, const struct beat_row *row);
  * there is room; dropped and counted when there is none. */
 void writer_call(struct writer *writer, const struct call_record *record);
 
+/* How many signs of life wait for their commit. */
 size_t writer_queued(struct writer *writer);
 
 /* Writes what is there (a last try for what a database outage held up) and ends the thread. */

@@ -6,12 +6,6 @@
 
 #include <stdio.h>
 
-static void
-drop_json(void *value)
-{
-    json_decref(value);
-}
-
 int
 openapi_run(struct cli *cli)
 {
@@ -19,8 +13,6 @@ openapi_run(struct cli *cli)
         fputs(openapi_errors(cli->mem), stdout);
         return EXIT_DONE;
     }
-    json_t *document =
-        arena_own(cli->mem, openapi_document(api_dialects, ROSTERD_VERSION), drop_json);
-    puts(json_text(document, 0, cli->mem));
+    fputs(openapi_text(api_dialects, ROSTERD_VERSION, cli->mem), stdout);
     return EXIT_DONE;
 }

@@ -1,4 +1,5 @@
-/* Chunked arena. Under a sanitizer each piece is its own malloc, so that overruns inside it show. */
+/* Chunked arena. Under a sanitizer each piece is its own malloc, so that overruns inside it show.
+ */
 #include "base/arena.h"
 
 #include "base/must.h"

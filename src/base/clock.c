@@ -105,9 +105,8 @@ clock_read(const char *text, int64_t *wall_ms)
     struct tm tm = { 0 };
     int year, month, ms, offset;
 
-    if (!read_digits(&text, 4, &year) || !read_mark(&text, "-") ||
-        !read_digits(&text, 2, &month) || !read_mark(&text, "-") ||
-        !read_digits(&text, 2, &tm.tm_mday) || !read_mark(&text, "Tt ") ||
+    if (!read_digits(&text, 4, &year) || !read_mark(&text, "-") || !read_digits(&text, 2, &month) ||
+        !read_mark(&text, "-") || !read_digits(&text, 2, &tm.tm_mday) || !read_mark(&text, "Tt ") ||
         !read_digits(&text, 2, &tm.tm_hour) || !read_mark(&text, ":") ||
         !read_digits(&text, 2, &tm.tm_min) || !read_mark(&text, ":") ||
         !read_digits(&text, 2, &tm.tm_sec) || !read_fraction(&text, &ms) ||

@@ -51,7 +51,9 @@ set_states(struct cache *cache, const struct list *changed)
     for (size_t i = 0; i < changed->n; i++) {
         const struct presence_now *now = changed->v[i];
 
-        cache_set_state(cache, &now->agent, now->state);
+        /* A probe that failed is no sign of life: what is cached stays true. */
+        if (now->reason != REASON_NEVER_SEEN)
+            cache_set_state(cache, &now->agent, now->state);
     }
 }
 

@@ -142,19 +142,19 @@ replay_find(struct unit *u, struct db_tx *tx, const struct replay_key *key,
 }
 
 bool
-replay_keep(struct unit *u, struct db_tx *tx, const struct replay_key *key, int status,
-            const char *location, const char *full, const char *kept, struct err *err)
+replay_keep(struct unit *u, struct db_tx *tx, const struct replay_key *key,
+            const struct replay_given *given, struct err *err)
 {
     struct digest key_hash, fingerprint = hash_sha256(key->body, key->body_size);
     struct idempotency_id id = id_of(u, key, &key_hash);
     struct idempotency_row row = { .fingerprint = bytes_of_digest(&fingerprint),
-                                   .status = status,
-                                   .location = location,
-                                   .body = kept };
+                                   .status = given->status,
+                                   .location = given->location,
+                                   .body = given->kept };
 
     /* An answer without a secret needs no sealed copy. */
-    if (strcmp(full, kept) != 0) {
-        row.full_sealed = seal_answer(u, full, err);
+    if (strcmp(given->full, given->kept) != 0) {
+        row.full_sealed = seal_answer(u, given->full, err);
         if (row.full_sealed.v == NULL)
             return false;
     }

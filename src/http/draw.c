@@ -71,7 +71,15 @@ char *
 draw_kept(struct request *rq)
 {
     assert(rq->out != NULL && rq->route->out != NULL);
-    return draw_json(rq->mem, spec_write(rq->route->out, rq->out, VIEW_KEPT), NULL);
+    json_t *kept = spec_write(rq->route->out, rq->out, VIEW_KEPT);
+
+    for (const struct field *f = rq->route->out->fields; f->key != NULL; f++)
+        if ((f->flags & F_SECRET) != 0 && json_is_null(json_object_get(kept, f->key)))
+            json_object_set_new(kept, "notice",
+                                json_sprintf("The %s was shown once and is not kept; rotate it "
+                                             "to get a new one.",
+                                             f->key));
+    return draw_json(rq->mem, kept, NULL);
 }
 
 static bool

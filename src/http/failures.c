@@ -62,8 +62,7 @@ creates(const struct route *route)
 static bool
 honours_if_match(const struct route *route)
 {
-    return (route->flags & ROUTE_ETAG) != 0 && !creates(route) &&
-           strcmp(route->method, "GET") != 0;
+    return (route->flags & ROUTE_ETAG) != 0 && !creates(route) && strcmp(route->method, "GET") != 0;
 }
 
 static const struct {

@@ -9,22 +9,22 @@
 #include <netinet/in.h>
 
 enum conn_state {
-    CONN_HEAD,     /* the request line came; headers are awaited          */
-    CONN_BODY,     /* collecting, or streaming, the body                  */
-    CONN_PARKED,   /* given to the hook; suspended unless inside a callback */
-    CONN_READY,    /* the reply is final; not queued yet                  */
-    CONN_SENDING,  /* queued                                              */
+    CONN_HEAD,    /* the request line came; headers are awaited          */
+    CONN_BODY,    /* collecting, or streaming, the body                  */
+    CONN_PARKED,  /* given to the hook; suspended unless inside a callback */
+    CONN_READY,   /* the reply is final; not queued yet                  */
+    CONN_SENDING, /* queued                                              */
 };
 
 /* One client connection, for as long as libmicrohttpd has it. */
 struct peer {
     struct http *http;
     int fd;
-    struct watch watch;     /* only for the hang-up of a suspended caller  */
-    struct timer timer;     /* fires no later than the deadline            */
-    int64_t deadline;       /* clock_ms; 0: none                           */
-    struct request *rq;     /* the one under way, or NULL                  */
-    bool hung;              /* the client has closed its side              */
+    struct watch watch; /* only for the hang-up of a suspended caller  */
+    struct timer timer; /* fires no later than the deadline            */
+    int64_t deadline;   /* clock_ms; 0: none                           */
+    struct request *rq; /* the one under way, or NULL                  */
+    bool hung;          /* the client has closed its side              */
     struct sockaddr_storage address;
 };
 
@@ -34,19 +34,19 @@ struct http_conn {
     struct MHD_Connection *mhd;
     struct request *rq;
     enum conn_state state;
-    const char *target;         /* raw, in the arena                          */
+    const char *target; /* raw, in the arena                          */
     struct buf body;
-    size_t discarded;           /* bytes of a refused body that were let pass */
-    bool in_handler;            /* inside the access handler or the reader    */
-    bool suspended, waking;     /* waking: in the list of those to be resumed */
-    bool cut;                   /* end it without an answer                   */
-    bool gone;                  /* the client hung up                         */
+    size_t discarded;       /* bytes of a refused body that were let pass */
+    bool in_handler;        /* inside the access handler or the reader    */
+    bool suspended, waking; /* waking: in the list of those to be resumed */
+    bool cut;               /* end it without an answer                   */
+    bool gone;              /* the client hung up                         */
     bool stream, started;
     bool accepting, in_body, uploaded; /* a stream: its body is wanted; may come; is here */
-    bool answered;              /* http_answer was called                     */
-    bool closing;               /* the connection must end with this reply    */
-    int64_t stream_size;        /* -1: not known; -2: not a stream            */
-    uint64_t sent;              /* bytes of a streamed answer so far          */
+    bool answered;                     /* http_answer was called                     */
+    bool closing;                      /* the connection must end with this reply    */
+    int64_t stream_size;               /* -1: not known; -2: not a stream            */
+    uint64_t sent;                     /* bytes of a streamed answer so far          */
     struct http_conn *next_waking;
     struct http_conn *prev, *next; /* all under way                           */
 };
@@ -54,10 +54,10 @@ struct http_conn {
 struct http {
     struct http_options options;
     struct MHD_Daemon *daemon;
-    struct watch watch;         /* of libmicrohttpd's epoll                   */
+    struct watch watch; /* of libmicrohttpd's epoll                   */
     bool need_run;
     struct http_conn *waking;
-    struct http_conn *first;    /* all requests under way                     */
+    struct http_conn *first; /* all requests under way                     */
     size_t count, connections;
 };
 

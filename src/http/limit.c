@@ -76,9 +76,8 @@ bucket_for(struct bucket *set, uint64_t key, int64_t now)
     return oldest;
 }
 
-bool
-limiter_take(struct limiter *limiter, const void *key, size_t size, int64_t most, int64_t now_ms,
-             unsigned *retry_after)
+unsigned
+limiter_take(struct limiter *limiter, const void *key, size_t size, int64_t most, int64_t now_ms)
 {
     uint64_t h = hash(limiter, key, size);
     size_t at = (size_t)(h % limiter->sets);
@@ -86,10 +85,11 @@ limiter_take(struct limiter *limiter, const void *key, size_t size, int64_t most
 
     pthread_mutex_lock(lock);
     struct bucket *bucket = bucket_for(&limiter->buckets[at * WAYS], h, now_ms);
-    bool may = bucket->count < most;
-    if (may)
+    unsigned wait = 0;
+    if (bucket->count < most)
         bucket->count++;
-    *retry_after = may ? 0 : (unsigned)((bucket->ends - now_ms + 999) / 1000);
+    else
+        wait = (unsigned)((bucket->ends - now_ms + 999) / 1000);
     pthread_mutex_unlock(lock);
-    return may;
+    return wait;
 }

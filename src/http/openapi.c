@@ -97,9 +97,11 @@ headers(void)
                 json_pack("{s:s, s:{s:s, s:i}}", "description",
                           "Seconds to wait before trying again.", "schema", "type", "integer",
                           "minimum", 1));
-    openapi_put(all, "ETag", text_header("Version of the resource, for If-Match and If-None-Match."));
+    openapi_put(all, "ETag",
+                text_header("Version of the resource, for If-Match and If-None-Match."));
     openapi_put(all, "Location", text_header("Where the new resource is."));
-    openapi_put(all, "Link", text_header("The next page, as rel=\"next\"; absent on the last one."));
+    openapi_put(all, "Link",
+                text_header("The next page, as rel=\"next\"; absent on the last one."));
     openapi_put(all, "Replayed",
                 text_header("\"true\" when this is the kept answer to an earlier request."));
     openapi_put(all, "ProxyStatus", text_header("Who answered, and what went wrong (RFC 9209)."));
@@ -181,11 +183,12 @@ openapi_errors(struct arena *mem)
     int last = 0, status;
 
     buf_init(&out, 0);
-    buf_text(&out, "# Errors\n\n"
-                   "Printed by `rosterd openapi --errors`. Every error is a JSON object with `error` (a\n"
-                   "sentence, which may change), `code` (a word below, which does not) and\n"
-                   "`request_id`; `field` names the member or parameter at fault.\n\n"
-                   "| Status | Code | Meaning |\n|---|---|---|\n");
+    buf_text(&out,
+             "# Errors\n\n"
+             "Printed by `rosterd openapi --errors`. Every error is a JSON object with `error` (a\n"
+             "sentence, which may change), `code` (a word below, which does not) and\n"
+             "`request_id`; `field` names the member or parameter at fault.\n\n"
+             "| Status | Code | Meaning |\n|---|---|---|\n");
     for (;; last = status) {
         status = 1000;
         for (int code = ERR_NONE + 1; code < ERR_COUNT; code++)

@@ -105,14 +105,27 @@ is_read(const struct route *route)
 static json_t *
 parameters(const struct route *route, struct arena *mem)
 {
-    static const struct field key = { .key = "Idempotency-Key", .kind = FIELD_TEXT, .min = 1,
-        .max = 255, .format = NULL,
+    static const struct field key = {
+        .key = "Idempotency-Key",
+        .kind = FIELD_TEXT,
+        .min = 1,
+        .max = 255,
+        .format = NULL,
         .doc = "Visible ASCII. The same request with the same key within a day has one effect and "
-               "gets the same answer." };
-    static const struct field if_match = { .key = "If-Match", .kind = FIELD_TEXT, .min = 1,
-        .doc = "An ETag: the request is refused with 412 when the resource has changed since." };
-    static const struct field if_none_match = { .key = "If-None-Match", .kind = FIELD_TEXT,
-        .min = 1, .doc = "ETags: the answer is 304 when the resource still has one of them." };
+               "gets the same answer."
+    };
+    static const struct field if_match = {
+        .key = "If-Match",
+        .kind = FIELD_TEXT,
+        .min = 1,
+        .doc = "An ETag: the request is refused with 412 when the resource has changed since."
+    };
+    static const struct field if_none_match = {
+        .key = "If-None-Match",
+        .kind = FIELD_TEXT,
+        .min = 1,
+        .doc = "ETags: the answer is 304 when the resource still has one of them."
+    };
     json_t *all = must(json_array());
 
     openapi_names(route, mem, add_path_parameter, &(struct listing){ all, route });
@@ -134,9 +147,9 @@ parameters(const struct route *route, struct arena *mem)
 static json_t *
 ref(const struct spec *spec, enum spec_side side, struct arena *mem)
 {
-    return json_pack("{s:s}", "$ref",
-                     arena_printf(mem, "#/components/schemas/%s",
-                                  spec_schema_name(spec, side, mem)));
+    return json_pack(
+        "{s:s}", "$ref",
+        arena_printf(mem, "#/components/schemas/%s", spec_schema_name(spec, side, mem)));
 }
 
 static json_t *
@@ -211,7 +224,8 @@ add_success(json_t *responses, const struct route *route, struct arena *mem)
 static void
 add_stream(json_t *responses)
 {
-    json_t *answer = response("What the target answered, with its status and its body as they came.");
+    json_t *answer =
+        response("What the target answered, with its status and its body as they came.");
 
     openapi_put(json_object_get(answer, "headers"), "Proxy-Status",
                 COMPONENT("headers", "ProxyStatus"));
@@ -230,8 +244,8 @@ failure(const struct dialect *dialect, const struct route *route, const enum err
     buf_init(&say, 0);
     for (size_t i = 0; i < n; i++) {
         json_array_append_new(words, json_string(err_name(codes[i])));
-        buf_printf(&say, n == 1 ? "%s%s: %s" : "%s- %s: %s", i == 0 ? "" : "\n",
-                   err_name(codes[i]), err_text(codes[i]));
+        buf_printf(&say, n == 1 ? "%s%s: %s" : "%s- %s: %s", i == 0 ? "" : "\n", err_name(codes[i]),
+                   err_text(codes[i]));
     }
     json_t *answer = response(buf_cstr(&say));
     json_t *headers = json_object_get(answer, "headers");

@@ -151,8 +151,9 @@ is_on(const struct field *f, enum spec_side side)
 static void
 begin_table(struct page *page, const char *title, const char *first)
 {
-    put(page, "<h4>%</h4>\n<div class=\"wide\"><table><thead><tr><th>%</th><th>Kind</th>"
-              "<th>Meaning</th></tr></thead><tbody>\n",
+    put(page,
+        "<h4>%</h4>\n<div class=\"wide\"><table><thead><tr><th>%</th><th>Kind</th>"
+        "<th>Meaning</th></tr></thead><tbody>\n",
         title, first, NULL);
 }
 
@@ -330,13 +331,14 @@ openapi_page(const struct dialect *const *dialects, const char *version, struct 
     struct page page = { .mem = mem };
 
     buf_init(&page.out, 0);
-    put(&page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-               "<title>Roster % reference</title>\n"
-               "<link rel=\"stylesheet\" href=\"/docs/style.css\">\n</head>\n<body>\n"
-               "<header><h1>Roster <small>%</small></h1>\n<p>The HTTP interface, printed from the "
-               "tables that serve it; for machines as <a href=\"/openapi.json\">openapi.json</a>."
-               "</p></header>\n<nav aria-label=\"Operations\">\n",
+    put(&page,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+        "<title>Roster % reference</title>\n"
+        "<link rel=\"stylesheet\" href=\"/docs/style.css\">\n</head>\n<body>\n"
+        "<header><h1>Roster <small>%</small></h1>\n<p>The HTTP interface, printed from the "
+        "tables that serve it; for machines as <a href=\"/openapi.json\">openapi.json</a>."
+        "</p></header>\n<nav aria-label=\"Operations\">\n",
         version, version, NULL);
     for (const struct dialect *const *d = dialects; *d != NULL; d++) {
         put(&page, "<h2>%</h2>\n<ul>\n", (*d)->name, NULL, NULL);

@@ -49,7 +49,7 @@ response_of(struct http_conn *conn)
         return MHD_create_response_from_buffer(reply->size, (void *)(uintptr_t)reply->bytes,
                                                MHD_RESPMEM_PERSISTENT);
     return MHD_create_response_from_callback(conn->stream_size < 0 ? MHD_SIZE_UNKNOWN
-                                                                  : (uint64_t)conn->stream_size,
+                                                                   : (uint64_t)conn->stream_size,
                                              STREAM_BLOCK, read_stream, conn, NULL);
 }
 

@@ -41,7 +41,7 @@ cut_path(const char *path, size_t size)
     struct cut cut = { 0 };
     const char *end = path + size;
 
-    for (const char *p = path; p < end; ) {
+    for (const char *p = path; p < end;) {
         const char *slash = memchr(p + 1, '/', (size_t)(end - p - 1));
         const char *stop = slash == NULL ? end : slash;
 
@@ -223,8 +223,7 @@ read_query(const char *text, struct request *rq, struct err *err)
             if (rq->query.n == PARAMS_MAX)
                 return malformed(err, "Too many query parameters.");
             params[rq->query.n].name = decode(rq->mem, text, name, true);
-            params[rq->query.n].value =
-                decode(rq->mem, value, (size_t)(text + size - value), true);
+            params[rq->query.n].value = decode(rq->mem, value, (size_t)(text + size - value), true);
             if (params[rq->query.n].name == NULL || params[rq->query.n].value == NULL)
                 return malformed(err, "The query is not well-formed.");
             rq->query.n++;
@@ -243,9 +242,10 @@ owner_of(const struct router *router, const char *path)
     for (const struct dialect *const *d = router->dialects; *d != NULL; d++)
         for (const char *const *prefix = (*d)->prefixes; *prefix != NULL; prefix++) {
             size_t n = strlen(*prefix);
-            bool whole = n == 0 || path[n] == '\0' || path[n] == '/';
 
-            if (strncmp(path, *prefix, n) == 0 && whole && (owner == NULL || n > longest)) {
+            if (strncmp(path, *prefix, n) != 0 || (n > 0 && path[n] != '\0' && path[n] != '/'))
+                continue;
+            if (owner == NULL || n > longest) {
                 owner = *d;
                 longest = n;
             }
@@ -338,6 +338,8 @@ router_match(const struct router *router, const char *method, const char *target
         return err_set(err, ERR_NOT_FOUND, NULL, NULL);
     rq->route = row->route;
     rq->dialect = row->dialect;
+    rq->raw_query = target[size] == '?' ? target + size + 1 : NULL;
     return read_args(row, &cut, rq, err) &&
-           read_query(target[size] == '?' ? target + size + 1 : "", rq, err);
+           ((rq->route->flags & ROUTE_STREAM) != 0 ||
+            read_query(rq->raw_query == NULL ? "" : rq->raw_query, rq, err));
 }

@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 enum {
-    CONNECTION_MEMORY = 16 * 1024, /* heads are bounded by it                            */
-    BODY_MAX = 64 * 1024,          /* unless the row says otherwise                      */
-    DISCARD_MAX = 256 * 1024,      /* of a refused chunked body before we cut            */
+    CONNECTION_MEMORY = 16 * 1024,        /* heads are bounded by it                            */
+    BODY_MAX = 64 * 1024,                 /* unless the row says otherwise                      */
+    DISCARD_MAX = 256 * 1024,             /* of a refused chunked body before we cut            */
     EARLY_DISCARD_MAX = 64 * 1024 * 1024, /* of an upload that is answered before its end */
-    EARLY_DEADLINE = 10 * 1000,    /* ms for that upload to end                          */
+    EARLY_DEADLINE = 10 * 1000,           /* ms for that upload to end                          */
     TARGET_MAX = 4096,
 };
 
@@ -213,8 +213,7 @@ send_reply(struct http_conn *conn)
 
     conn->state = CONN_SENDING;
     /* A reply from memory must be read in a bounded time; a stream has the lane's deadlines. */
-    set_deadline(conn->peer,
-                 conn->stream_size != -2 ? 0 : clock_ms() + options->body_timeout);
+    set_deadline(conn->peer, conn->stream_size != -2 ? 0 : clock_ms() + options->body_timeout);
     return reply_queue(conn) ? MHD_YES : MHD_NO;
 }
 
@@ -502,16 +501,13 @@ http_open(const struct http_options *options, struct err *err)
     http->options = *options;
     http->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle, http,
-        MHD_OPTION_EXTERNAL_LOGGER, log_library, http,
-        MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_LIMIT, options->connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((options->idle_timeout + 999) / 1000),
-        MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL,
-        MHD_OPTION_URI_LOG_CALLBACK, begin_request, http,
-        MHD_OPTION_NOTIFY_COMPLETED, end_request, http,
-        MHD_OPTION_NOTIFY_CONNECTION, peer_notify, http, MHD_OPTION_END);
+        MHD_OPTION_EXTERNAL_LOGGER, log_library, http, MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
+        options->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)((options->idle_timeout + 999) / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL, MHD_OPTION_URI_LOG_CALLBACK, begin_request,
+        http, MHD_OPTION_NOTIFY_COMPLETED, end_request, http, MHD_OPTION_NOTIFY_CONNECTION,
+        peer_notify, http, MHD_OPTION_END);
     if (http->daemon == NULL) {
         err_fault(err, ERR_INTERNAL_ERROR, "libmicrohttpd did not start");
         goto no_daemon;

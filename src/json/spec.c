@@ -104,12 +104,14 @@ has_control(const char *text, size_t n)
 
 /* One text or one item of a list of texts; a copy of it in mem. */
 static bool
-read_string(struct reader *rd, const struct field *f, json_t *value, long long min, long long max,
-            const char **out)
+read_string(struct reader *rd, const struct field *f, json_t *value, const char **out)
 {
     if (!json_is_string(value))
         return fault(rd, "must be a text");
     const char *text = json_string_value(value);
+    bool item = f->kind == FIELD_TEXTS;
+    long long min = item ? 1 : f->min;
+    long long max = !item ? f->max : f->item_max == 0 ? FIELD_ITEM_MAX : f->item_max;
 
     if (has_control(text, json_string_length(value)))
         return fault(rd, "must not contain control characters");
@@ -126,7 +128,7 @@ read_string(struct reader *rd, const struct field *f, json_t *value, long long m
 static bool
 read_text(struct reader *rd, const struct field *f, json_t *value, void *place)
 {
-    return read_string(rd, f, value, f->min, f->max, place);
+    return read_string(rd, f, value, place);
 }
 
 static bool
@@ -134,7 +136,6 @@ read_texts(struct reader *rd, const struct field *f, json_t *value, void *place)
 {
     struct texts *list = place;
     size_t n = json_array_size(value);
-    long long longest = f->item_max == 0 ? FIELD_ITEM_MAX : f->item_max;
 
     if (!json_is_array(value))
         return fault(rd, "must be a list of texts");
@@ -144,7 +145,7 @@ read_texts(struct reader *rd, const struct field *f, json_t *value, void *place)
     list->n = n;
     for (size_t i = 0; i < n; i++) {
         rd->item = i + 1;
-        if (!read_string(rd, f, json_array_get(value, i), 1, longest, &list->v[i]))
+        if (!read_string(rd, f, json_array_get(value, i), &list->v[i]))
             return false;
     }
     rd->item = 0;

@@ -59,7 +59,8 @@ write_real(struct buf *out, double real)
     char text[REAL_MAX], brief[2 * REAL_MAX];
 
     assert(isfinite(real));
-    int digits = shortest(real, text), exponent = atoi(strchr(text, 'e') + 1);
+    int digits = shortest(real, text);
+    int exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
     int after = digits - 1 - exponent; /* digits behind the point when written in full */
     int before = exponent < 0 ? 1 : exponent + 1;
 

@@ -92,7 +92,7 @@ static const struct db_col lane_columns[] = {
 
 #define SELECT_LANE                                                                                \
     "SELECT a.id, a.org_id, a.fallback_agent_id, a.permanent_id, a.token_hash, a.life, p.state,"   \
-    " p.reason = 0, a.endpoint_url_sealed, a.endpoint_key_sealed, a.endpoint_key_header,"                        \
+    " p.reason = 0, a.endpoint_url_sealed, a.endpoint_key_sealed, a.endpoint_key_header,"          \
     " a.endpoint_key_scheme, a.version_header, a.version_value"                                    \
     " FROM agents a JOIN presence p ON p.agent_id = a.id"
 

@@ -7,6 +7,7 @@
 static const struct db_col now_columns[] = {
     { UUID_AT(struct presence_now, agent) },
     { ENUM_AT(struct presence_now, state) },
+    { ENUM_AT(struct presence_now, reason) },
     { TIME_AT(struct presence_now, last_heartbeat) },
 };
 
@@ -42,13 +43,13 @@ enum { APPLY, SWEEP, CLOSE, OPEN, TOTALS, ORGS };
     " WHERE n.state <> n.old_state)"
 #define HINT_CHANGES(node)                                                                         \
     " hint AS (INSERT INTO cache_hints (node, kind, id)"                                           \
-    " SELECT " node ", 0, n.agent_id FROM next n WHERE n.state <> n.old_state)"
+    " SELECT " node ", 0, n.agent_id FROM next n WHERE n.state <> n.old_state"
 #define UPDATE_PRESENCE                                                                            \
     " done AS (UPDATE presence p SET state = n.state, reason = n.reason,"                          \
     " since = CASE WHEN n.state <> n.old_state THEN n.at ELSE p.since END,"                        \
     " last_activity = n.last_activity, last_heartbeat = n.last_heartbeat,"                         \
     " last_probe = n.last_probe FROM next n WHERE p.agent_id = n.agent_id"                         \
-    " RETURNING p.agent_id, p.state, ms(p.last_heartbeat))"
+    " RETURNING p.agent_id, p.state, p.reason, ms(p.last_heartbeat))"
 
 /* When the silence of an agent began: its last activity; for one that is only known from probes
  * that went well, the last of them. */
@@ -76,7 +77,7 @@ const struct stmt store_presence_stmts[] = {
         "   coalesce(last_activity, '-infinity') <= at - " INTERVAL("$6::bigint") " THEN 2"
         "  ELSE state END)::smallint AS new_state FROM old o),"
         " next AS MATERIALIZED (SELECT agent_id, state AS old_state, new_state AS state, at,"
-        " http_status, latency_ms, error, (CASE"
+        " reason = 0 AS was_never_seen, http_status, latency_ms, error, (CASE"
         "  WHEN kind = 0 THEN 1 WHEN kind = 1 THEN 2 WHEN kind = 2 THEN 3"
         "  WHEN new_state = state THEN reason"
         "  WHEN kind = 3 THEN 5 ELSE 6 END)::smallint AS reason,"
@@ -84,6 +85,7 @@ const struct stmt store_presence_stmts[] = {
         " CASE WHEN kind IN (0, 1) THEN at ELSE last_heartbeat END AS last_heartbeat,"
         " CASE WHEN kind IN (3, 4) THEN at ELSE last_probe END AS last_probe FROM judged),"
         UPDATE_PRESENCE "," LOG_CHANGES "," HINT_CHANGES("$7::bigint")
+        " OR (n.was_never_seen AND n.reason <> 0))"
         " SELECT * FROM done",
         &now_row },
     /* $1 up since, $2 window, $3 offline, $4 limit, $5 node. Nobody is waited for, so the order of
@@ -102,7 +104,7 @@ const struct stmt store_presence_stmts[] = {
         " THEN 2 ELSE 1 END)::smallint AS state,"
         " last_activity, last_heartbeat, last_probe, 0 AS http_status, -1 AS latency_ms,"
         " NULL::text AS error FROM old),"
-        UPDATE_PRESENCE "," LOG_CHANGES "," HINT_CHANGES("$5::bigint")
+        UPDATE_PRESENCE "," LOG_CHANGES "," HINT_CHANGES("$5::bigint") ")"
         " SELECT * FROM done",
         &now_row },
     [CLOSE] = { "presence_close",

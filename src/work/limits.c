@@ -24,9 +24,9 @@ struct limit_key {
 static bool
 take(struct service *service, const struct limit_key *key, long long most, struct err *err)
 {
-    unsigned wait;
+    unsigned wait = limiter_take(service->limiter, key, sizeof *key, most, clock_ms());
 
-    if (limiter_take(service->limiter, key, sizeof *key, most, clock_ms(), &wait))
+    if (wait == 0)
         return true;
     metrics_add(METRIC_RATE_LIMITED, 1);
     err_setf(err, ERR_RATE_LIMITED, NULL,
@@ -57,8 +57,8 @@ take_runtime(struct service *service, const struct request *rq, struct err *err)
     struct limit_key agent = key_of('r', &rq->caller.id, rq->client_ip);
     struct limit_key org = key_of('o', &rq->caller.org, NULL);
     long long least = limits->account_least;
-    long long by_agents = limits->account_per_agent * org_counts_get(service->orgs,
-                                                                     &rq->caller.org);
+    long long by_agents =
+        limits->account_per_agent * org_counts_get(service->orgs, &rq->caller.org);
 
     return take(service, &agent, limits->runtime, err) &&
            take(service, &org, by_agents > least ? by_agents : least, err);
@@ -154,8 +154,7 @@ org_counts_get(struct org_counts *counts, const struct uuid *org)
 
     pthread_mutex_lock(&counts->lock);
     const struct org_agents *found =
-        counts->n == 0 ? NULL
-                       : bsearch(org, counts->rows, counts->n, sizeof *counts->rows, by_org);
+        counts->n == 0 ? NULL : bsearch(org, counts->rows, counts->n, sizeof *counts->rows, by_org);
     if (found != NULL)
         agents = found->agents;
     pthread_mutex_unlock(&counts->lock);

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "db/migrate.h"
+#include "domain/schema.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -34,23 +34,16 @@ listener_check(struct service *service, struct db *db, struct err *err)
 {
     struct arena *mem = arena_new();
     struct unit unit = { &service->core, db, mem, NULL, "check" };
-    int64_t version = 0;
-    struct err why = { 0 };
+    int64_t version;
 
     db_deadline(db, clock_ms() + service->db.timeout_ms);
-    bool current = migrate_is_current(db, &version, mem, &why);
+    bool right = schema_check(&unit, &version, err);
     atomic_store(&service->schema_version, version);
     metrics_set(METRIC_SCHEMA_VERSION, version);
-    if (why.code != ERR_NONE)
-        *err = why;
-    else if (!current)
-        err_setf(err, ERR_INTERNAL_ERROR, NULL,
-                 "the database's schema is version %lld, not the one of this binary",
-                 (long long)version);
-    else if (keys_check_master(&unit, err))
+    if (right)
         atomic_store(&service->gate, true);
     arena_free(mem);
-    return err->code == ERR_NONE;
+    return right;
 }
 
 static bool
@@ -107,7 +100,8 @@ note_change(struct service *service, bool up, const struct err *err)
     if (up && !was)
         log_event(LOG_INFO, "database_up", LOG_N("schema", service->schema_version));
     else if (!up && was)
-        log_event(LOG_ERROR, "database_down", LOG_T("note", err->note), LOG_T("reason", err->reason));
+        log_event(LOG_ERROR, "database_down", LOG_T("note", err->note),
+                  LOG_T("reason", err->reason));
     metrics_set(METRIC_READY, service_unready(service) == NULL);
 }
 

@@ -47,8 +47,7 @@ read_mail(struct watch *watch, uint32_t events)
         return;
     struct letter *letter = mailbox_take_all(loop->mail, 0);
     while (letter != NULL) {
-        struct request *rq =
-            (struct request *)((char *)letter - offsetof(struct request, letter));
+        struct request *rq = (struct request *)((char *)letter - offsetof(struct request, letter));
 
         /* then() may post it again: the chain is read first. */
         letter = letter->next;
@@ -114,8 +113,7 @@ loop_new(const struct loop_options *options)
     loop->poll = poll_new();
     loop->timers = timers_new();
     loop->mail = mailbox_new(0); /* bounded by the requests under way */
-    loop->out = out_new(loop->poll, loop->timers, &service->guard, &service->out,
-                        service->ca_file);
+    loop->out = out_new(loop->poll, loop->timers, &service->guard, &service->out, service->ca_file);
     loop->pulse = service_pulse(service);
     poll_add(loop->poll, &loop->bell, mailbox_bell(loop->mail), EPOLLIN, read_mail);
     return loop;

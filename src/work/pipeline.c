@@ -63,8 +63,7 @@ check_key(struct request *rq, struct err *err)
     struct cached_key *key = cache_key(cache, &hash);
     if (key == NULL)
         key = keys_load(rq->unit, &hash, err);
-    bool good = err->code == ERR_NONE &&
-                callers_from_key(key, rq->route->scope, &rq->caller, err);
+    bool good = err->code == ERR_NONE && callers_from_key(key, rq->route->scope, &rq->caller, err);
     if (key != NULL)
         cache_done_key(key);
     return good;
@@ -132,9 +131,8 @@ static bool
 read_lax(struct request *rq, void *in, struct err *err)
 {
     struct err ignored = { 0 };
-    json_t *body = rq->body_size == 0
-                       ? NULL
-                       : json_read(rq->body, rq->body_size, rq->mem, &ignored);
+    json_t *body =
+        rq->body_size == 0 ? NULL : json_read(rq->body, rq->body_size, rq->mem, &ignored);
 
     if (body == NULL || !json_is_object(body))
         return true;
@@ -222,9 +220,9 @@ run_once(struct request *rq, const char *key_text, struct err *err)
     if (!rq->route->handler(rq, err))
         return false;
     draw_out(rq);
-    return replay_keep(u, tx, &key, rq->reply.status, location_of(rq), rq->reply.bytes,
-                       draw_kept(rq), err) &&
-           db_commit(tx, err);
+    struct replay_given given = { rq->reply.status, location_of(rq), rq->reply.bytes,
+                                  draw_kept(rq) };
+    return replay_keep(u, tx, &key, &given, err) && db_commit(tx, err);
 }
 
 static bool
@@ -310,8 +308,7 @@ start(struct request *rq)
     struct service *service = service_of(rq);
 
     rq->dialect = dialect_for(rq);
-    if (rq->err.code == ERR_NONE && atomic_load(&service->draining) &&
-        rq->route->who != WHO_ANYONE)
+    if (rq->err.code == ERR_NONE && atomic_load(&service->draining) && rq->route->who != WHO_ANYONE)
         err_set(&rq->err, ERR_DRAINING, NULL, NULL);
     if (rq->err.code != ERR_NONE) {
         pipeline_finish(rq);
@@ -338,11 +335,12 @@ log_access(struct request *rq)
                                                       : "-";
 
     log_event(rq->reply.status >= 500 ? LOG_WARN : LOG_INFO, "request", LOG_T("id", rq->id),
-              LOG_T("method", rq->method), LOG_T("path", rq->path), LOG_N("status", rq->reply.status),
+              LOG_T("method", rq->method), LOG_T("path", rq->path),
+              LOG_N("status", rq->reply.status),
               LOG_T("code", rq->err.code == ERR_NONE ? "-" : err_name(rq->err.code)),
               LOG_T("caller", who), LOG_T("from", rq->client_ip),
               LOG_N("us", clock_us() - rq->started_us), LOG_T("trace", rq->trace_id),
-              LOG_T("note", rq->err.note));
+              LOG_T("note", rq->err.note[0] == '\0' ? "-" : rq->err.note));
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "work/writer.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -33,7 +34,7 @@ answer_error(struct proxied *p, enum err_code code, const char *note)
     p->status = err_status(code);
     if (rq->err.code == ERR_NONE) {
         err_set(&rq->err, code, NULL, NULL);
-        strncat(rq->err.note, note == NULL ? "" : note, sizeof rq->err.note - 1);
+        snprintf(rq->err.note, sizeof rq->err.note, "%s", note == NULL ? "" : note);
     }
     reply_header(rq, "Proxy-Status", arena_printf(rq->mem, "rosterd; error=%s", err_name(code)));
     p->answering = true;
@@ -49,9 +50,7 @@ head_came(void *arg, const struct call_head *head)
     p->head_us = clock_us();
     p->expected = head->body_size;
     p->status = rq->reply.status = head->status;
-    p->outcome = head->status >= 500   ? "received_5xx"
-                 : head->status >= 400 ? "received_4xx"
-                                       : "ok";
+    p->outcome = head->status >= 500 ? "received_5xx" : head->status >= 400 ? "received_4xx" : "ok";
     proxy_reply_headers(rq, head->headers);
     reply_header(rq, "Proxy-Status",
                  arena_printf(rq->mem, "rosterd; received-status=%d", head->status));
@@ -280,9 +279,10 @@ check_connection(struct proxied *p, struct err *err)
     if (memcmp(&connection->source, &rq->caller.id, sizeof connection->source) != 0)
         return err_set(err, ERR_FORBIDDEN, NULL,
                        "This agent is not the caller of this connection.");
-    if (rq->rest != NULL && rq->rest[0] != '\0' && !connection->allow_paths)
-        return err_set(err, ERR_NOT_FOUND, NULL,
-                       "This connection does not allow a path behind its id.");
+    if ((rq->raw_query != NULL || (rq->rest != NULL && rq->rest[0] != '\0')) &&
+        !connection->allow_paths)
+        return err_set(err, ERR_FORBIDDEN, NULL,
+                       "This connection does not allow a path or a query behind its id.");
     return true;
 }
 
@@ -290,14 +290,15 @@ static bool
 is_there(const struct cached_agent *agent)
 {
     /* Never seen is not the same as lost: such an agent is tried. */
-    return agent->life == LIFE_ACTIVE &&
-           (agent->never_seen || agent->state != PRESENCE_OFFLINE);
+    return agent->life == LIFE_ACTIVE && (agent->never_seen || agent->state != PRESENCE_OFFLINE);
 }
 
+/* Whether a fallback may stand in. Nobody tries one that has never been seen. */
 static bool
-can_answer(const struct cached_agent *agent)
+can_stand_in(const struct cached_agent *agent)
 {
-    return is_there(agent) && agent->endpoint != NULL;
+    return agent->life == LIFE_ACTIVE && agent->state != PRESENCE_OFFLINE &&
+           agent->endpoint != NULL;
 }
 
 static bool
@@ -308,19 +309,24 @@ refuse_offline(struct proxied *p, struct err *err)
     return false;
 }
 
-/* The call's own target; the path behind the id is added below the endpoint's own. */
+/* The path and the query behind the id are added to the endpoint's own; NULL: there are none. */
 static const char *
 target_path(const struct proxied *p)
 {
     const struct request *rq = p->rq;
     const struct out_url *url = p->answers->endpoint;
-    const char *query = strchr(url->target, '?');
-
-    if (rq->rest == NULL || rq->rest[0] == '\0')
-        return NULL;
+    const char *own = strchr(url->target, '?'), *rest = rq->rest == NULL ? "" : rq->rest;
     size_t n = strlen(url->path);
-    return arena_printf(rq->mem, "%s%s%s%s", url->path, n > 0 && url->path[n - 1] == '/' ? "" : "/",
-                        rq->rest, query == NULL ? "" : query);
+
+    if (rest[0] == '\0' && rq->raw_query == NULL)
+        return NULL;
+    return arena_printf(rq->mem, "%s%s%s%s%s%s", url->path,
+                        rest[0] == '\0' || url->path[n - 1] == '/' ? "" : "/", rest,
+                        own == NULL ? "" : own,
+                        rq->raw_query == NULL ? ""
+                        : own == NULL         ? "?"
+                                              : "&",
+                        rq->raw_query == NULL ? "" : rq->raw_query);
 }
 
 static bool
@@ -373,7 +379,7 @@ advance(struct proxied *p, struct err *err)
             return true;
         }
     }
-    if (!is_there(p->answers) || (p->answers != p->target && !can_answer(p->answers)))
+    if (p->answers == p->target ? !is_there(p->target) : !can_stand_in(p->answers))
         return refuse_offline(p, &rq->err);
     if (p->answers->endpoint == NULL) {
         answer_error(p, p->answers->has_endpoint ? ERR_IP_PROHIBITED : ERR_NO_ENDPOINT, NULL);

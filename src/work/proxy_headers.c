@@ -1,8 +1,6 @@
 /* Which headers cross the proxy: two allow-lists; everything else stays behind. */
 #include "work/proxy_priv.h"
 
-#include "base/clock.h"
-#include "crypto/secret.h"
 #include "domain/agents.h"
 
 #include <stdio.h>
@@ -11,20 +9,53 @@
 #include <strings.h>
 
 /* From the caller to the target; a last "*" stands for any ending. */
-static const char *const onward[] = {
-    "Accept", "Accept-Language", "Content-Type", "Content-Language", "Content-Encoding",
-    "User-Agent", "Idempotency-Key", "Last-Event-ID", "Prefer", "Range", "If-Match",
-    "If-None-Match", "If-Modified-Since", "tracestate", "baggage", "X-Tragentics-*", "A2A-*",
-    "Mcp-*", "OpenAI-*", "Anthropic-*", "X-Session-*", NULL
-};
+static const char *const onward[] = { "Accept",
+                                      "Accept-Language",
+                                      "Content-Type",
+                                      "Content-Language",
+                                      "Content-Encoding",
+                                      "User-Agent",
+                                      "Idempotency-Key",
+                                      "Last-Event-ID",
+                                      "Prefer",
+                                      "Range",
+                                      "If-Match",
+                                      "If-None-Match",
+                                      "If-Modified-Since",
+                                      "tracestate",
+                                      "baggage",
+                                      "X-Tragentics-*",
+                                      "A2A-*",
+                                      "Mcp-*",
+                                      "OpenAI-*",
+                                      "Anthropic-*",
+                                      "X-Session-*",
+                                      NULL };
 
 /* From the target to the caller. */
-static const char *const back[] = {
-    "content-type", "content-language", "content-encoding", "content-disposition",
-    "content-range", "accept-ranges", "cache-control", "etag", "expires", "last-modified",
-    "link", "location", "retry-after", "vary", "www-authenticate", "x-ratelimit-*", "ratelimit*",
-    "a2a-*", "mcp-*", "openai-*", "anthropic-*", "x-request-id", NULL
-};
+static const char *const back[] = { "content-type",
+                                    "content-language",
+                                    "content-encoding",
+                                    "content-disposition",
+                                    "content-range",
+                                    "accept-ranges",
+                                    "cache-control",
+                                    "etag",
+                                    "expires",
+                                    "last-modified",
+                                    "link",
+                                    "location",
+                                    "retry-after",
+                                    "vary",
+                                    "www-authenticate",
+                                    "x-ratelimit-*",
+                                    "ratelimit*",
+                                    "a2a-*",
+                                    "mcp-*",
+                                    "openai-*",
+                                    "anthropic-*",
+                                    "x-request-id",
+                                    NULL };
 
 static bool
 is_listed(const char *const *list, const char *name)
@@ -91,15 +122,15 @@ put_trace(struct proxied *p)
 {
     struct request *rq = p->rq;
     const char *parent = request_header(rq, "traceparent");
-    bool continued = parent != NULL && strlen(parent) >= 55 &&
-                     strncmp(parent + 3, rq->trace_id, 32) == 0;
+    bool continued =
+        parent != NULL && strlen(parent) >= 55 && strncmp(parent + 3, rq->trace_id, 32) == 0;
     unsigned char random[8];
     char span[2 * sizeof random + 1];
 
     ids_random(random, sizeof random);
     ids_hex(random, sizeof random, span);
-    put(p, "traceparent", arena_printf(rq->mem, "00-%s-%s-%.2s", rq->trace_id, span,
-                                       continued ? parent + 53 : "01"));
+    put(p, "traceparent",
+        arena_printf(rq->mem, "00-%s-%s-%.2s", rq->trace_id, span, continued ? parent + 53 : "01"));
 }
 
 /* Each of our kind that a call passes adds one; a circle ends at HOPS_MAX. */

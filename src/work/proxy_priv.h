@@ -8,25 +8,25 @@
 enum { FORWARD_HEADERS_MAX = 64, HOPS_MAX = 8 };
 
 struct proxied {
-    struct lane lane;                    /* first: rq->lane points here              */
+    struct lane lane; /* first: rq->lane points here              */
     struct request *rq;
     struct cached_connection *connection;
-    struct cached_agent *target;         /* as the connection says                   */
-    struct cached_agent *answers;        /* who is called: the target or its fallback */
-    struct uuid missing;                 /* what a worker is asked for               */
-    struct call *call;                   /* NULL: not begun, or over                 */
-    struct buf answer;                   /* came, not sent on yet                    */
-    bool answering;                      /* the head of the answer was handed on     */
+    struct cached_agent *target;  /* as the connection says                   */
+    struct cached_agent *answers; /* who is called: the target or its fallback */
+    struct uuid missing;          /* what a worker is asked for               */
+    struct call *call;            /* NULL: not begun, or over                 */
+    struct buf answer;            /* came, not sent on yet                    */
+    bool answering;               /* the head of the answer was handed on     */
     bool ended, broken, paused, left;
-    const char *protocol;                /* X-Tragentics-Protocol, or NULL           */
-    const char *outcome;                 /* for the record; a literal                */
-    int status;                          /* what the caller is told; 0: nothing yet  */
-    int64_t sent, received;              /* bytes of the bodies                      */
-    int64_t expected;                    /* of the answer; -1: not known             */
-    int64_t head_us;                     /* clock_us of the answer's head; 0: none   */
+    const char *protocol;   /* X-Tragentics-Protocol, or NULL           */
+    const char *outcome;    /* for the record; a literal                */
+    int status;             /* what the caller is told; 0: nothing yet  */
+    int64_t sent, received; /* bytes of the bodies                      */
+    int64_t expected;       /* of the answer; -1: not known             */
+    int64_t head_us;        /* clock_us of the answer's head; 0: none   */
     struct param headers[FORWARD_HEADERS_MAX];
     size_t nheaders;
-    struct secret *credential;           /* the injected header's value              */
+    struct secret *credential; /* the injected header's value              */
 };
 
 /* Fills p->headers with what goes to the target: an allow-list of the caller's headers, what we

@@ -14,9 +14,9 @@
 #include <stdlib.h>
 
 enum {
-    SLOTS = 60,            /* parts of the health check's interval              */
+    SLOTS = 60, /* parts of the health check's interval              */
     ROUND_MS = 200,
-    CLEAN_STEPS_MAX = 20,  /* small deletes in one go                           */
+    CLEAN_STEPS_MAX = 20, /* small deletes in one go                           */
 };
 
 struct timer_thread {
@@ -26,7 +26,7 @@ struct timer_thread {
     struct pulse *pulse;
     pthread_t thread;
     atomic_bool end;
-    int64_t slot;          /* the last one asked for, counted since 1970        */
+    int64_t slot; /* the last one asked for, counted since 1970        */
 };
 
 typedef bool chore_fn(struct timer_thread *t, struct unit *u, struct err *err);
@@ -152,11 +152,11 @@ static const struct chore {
     chore_fn *run;
     bool needs_database;
 } chores[] = {
-    { "health", 1, health, true },     /* every round: it spreads itself over the interval */
-    { "sweep", 0, sweep, true },       /* silence becomes idle, then offline               */
-    { "count", 60000, count, true },   /* what metrics and account limits go by            */
+    { "health", 1, health, true },   /* every round: it spreads itself over the interval */
+    { "sweep", 0, sweep, true },     /* silence becomes idle, then offline               */
+    { "count", 60000, count, true }, /* what metrics and account limits go by            */
     { "gauges", 1000, gauges, false },
-    { "clean", 60000, clean, true },   /* hints, idempotency rows, old records             */
+    { "clean", 60000, clean, true }, /* hints, idempotency rows, old records             */
 };
 
 static void
@@ -186,8 +186,8 @@ run(void *arg)
         bool open = atomic_load(&service->gate) && atomic_load(&service->db_up);
 
         for (size_t i = 0; i < COUNT(chores); i++) {
-            int64_t period = chores[i].period_ms > 0 ? chores[i].period_ms
-                                                     : service->background.interval;
+            int64_t period =
+                chores[i].period_ms > 0 ? chores[i].period_ms : service->background.interval;
 
             if (clock_ms() < due[i] || (chores[i].needs_database && !open))
                 continue;

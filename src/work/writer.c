@@ -14,9 +14,9 @@
 #include <time.h>
 
 enum {
-    BATCH_MAX = 4096,     /* letters in one commit                                  */
+    BATCH_MAX = 4096, /* letters in one commit                                  */
     IDLE_ROUND_MS = 500,
-    RETRY_MS = 250,       /* between tries to write call records in an outage       */
+    RETRY_MS = 250, /* between tries to write call records in an outage       */
     LAST_TRIES = 20,
 };
 
@@ -29,14 +29,14 @@ struct held_call {
 
 struct writer {
     struct service *service;
-    struct mailbox *beats;      /* also rung for calls, by an empty letter */
+    struct mailbox *beats; /* also rung for calls, by an empty letter */
     struct mailbox *calls;
-    struct letter ring;         /* the empty letter                         */
+    struct letter ring; /* the empty letter                         */
     atomic_bool rung;
     struct db *db;
     struct pulse *pulse;
     pthread_t thread;
-    struct letter *held;        /* call records taken but not committed yet */
+    struct letter *held; /* call records taken but not committed yet */
     int64_t retry_at;
     struct beat *batch[BATCH_MAX];
     struct beat_row rows[BATCH_MAX];
@@ -99,8 +99,8 @@ answer(struct writer *w, struct beat *beat, size_t nrows, const struct err *err)
     if (err->code != ERR_NONE) {
         beat->rq->err = *err;
     } else {
-        const struct beat_row *row = bsearch(&beat->row.agent, w->rows, nrows, sizeof *w->rows,
-                                             by_agent);
+        const struct beat_row *row =
+            bsearch(&beat->row.agent, w->rows, nrows, sizeof *w->rows, by_agent);
 
         if (row != NULL)
             beat->row = *row;
@@ -302,9 +302,16 @@ texts_size(const char *const *texts, size_t n)
 void
 writer_call(struct writer *w, const struct call_record *r)
 {
-    const char *const texts[] = { r->org_id, r->trace_id, r->request_id, r->connection_id,
-                                  r->source_agent_id, r->source_permanent_id, r->target_agent_id,
-                                  r->target_permanent_id, r->fallback_permanent_id, r->protocol };
+    const char *const texts[] = { r->org_id,
+                                  r->trace_id,
+                                  r->request_id,
+                                  r->connection_id,
+                                  r->source_agent_id,
+                                  r->source_permanent_id,
+                                  r->target_agent_id,
+                                  r->target_permanent_id,
+                                  r->fallback_permanent_id,
+                                  r->protocol };
     struct held_call *held = must(calloc(1, sizeof *held + texts_size(texts, COUNT(texts))));
     char *at = held->texts;
 

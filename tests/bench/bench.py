@@ -1,6 +1,7 @@
 """Runs the lanes, prints their tables, writes them as JSON. Started by run.sh."""
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -16,23 +17,36 @@ from rosterd import Failed  # noqa: E402
 
 def arguments():
     parser = argparse.ArgumentParser(
-        prog="run.sh", description="Measures rosterd beside its peers. Figures never fail a lane; "
-        "wrong answers do.")
-    parser.add_argument("lanes", nargs="*", metavar="lane", help="%s (standard: all; with --quick: "
-                        "all but hang)" % ", ".join(LANES))
-    parser.add_argument("--quick", action="store_true", help="one run of one second each: does it "
-                        "all work?")
-    parser.add_argument("--node", action="store_true", help="Node with Express and pg as another "
-                        "peer of the heartbeats (needs npm)")
+        prog="run.sh",
+        description="Measures rosterd beside its peers. Figures never fail a lane; "
+        "wrong answers do.",
+    )
+    parser.add_argument(
+        "lanes",
+        nargs="*",
+        metavar="lane",
+        help="%s (standard: all; with --quick: " "all but hang)" % ", ".join(LANES),
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="one run of one second each: does it " "all work?"
+    )
+    parser.add_argument(
+        "--node",
+        action="store_true",
+        help="Node with Express and pg as another " "peer of the heartbeats (needs npm)",
+    )
     parser.add_argument("--rounds", type=int, help="runs of each contender")
     parser.add_argument("--seconds", type=int, help="length of a run")
-    parser.add_argument("--json", metavar="FILE", default=os.path.join(
-        os.path.dirname(os.path.dirname(HERE)), "build", "bench.json"),
-        help="where the results go (standard: build/bench.json)")
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        default=os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "bench.json"),
+        help="where the results go (standard: build/bench.json)",
+    )
     given = parser.parse_args()
     unknown = [name for name in given.lanes if name not in LANES]
     if unknown:
-        parser.error("no lane \"%s\"; there are %s" % (unknown[0], ", ".join(LANES)))
+        parser.error('no lane "%s"; there are %s' % (unknown[0], ", ".join(LANES)))
     return given
 
 
@@ -41,6 +55,8 @@ def main():
     runs = Runs(given.quick, given.node)
     runs.rounds, runs.seconds = given.rounds or runs.rounds, given.seconds or runs.seconds
     tables, failures = [], []
+    # What runs is ended on the way out, whoever asks for it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     report.print_head(runs)
     for name in given.lanes or (QUICK if given.quick else list(LANES)):
         try:

@@ -101,6 +101,11 @@ class Registry:
     def number(self, query):
         return int(self.sql(query)[0][0])
 
+    def counter(self, name):
+        """A function that says by how much the counter has grown since now."""
+        before = self.api.metric(name)
+        return lambda: self.api.metric(name) - before
+
     def postmaster(self):
         return self.daemon.postmaster()
 
@@ -273,11 +278,16 @@ class Bed:
             "plain": self.ports["plain"],
             "tls": self.ports["tls"],
         }
-        self.upstream = self.start("upstream", NGINX, "upstream.conf", "plain")
-        self.nginx = self.start("nginx", NGINX, "nginx.conf", "nginx")
-        self.haproxy = None
-        if "haproxy" in peers:
-            self.haproxy = self.start("haproxy", HAPROXY, "haproxy.cfg", "haproxy")
+        self.nginx = self.haproxy = None
+        try:
+            self.upstream = self.start("upstream", NGINX, "upstream.conf", "plain")
+            if "nginx" in peers:
+                self.nginx = self.start("nginx", NGINX, "nginx.conf", "nginx")
+            if "haproxy" in peers:
+                self.haproxy = self.start("haproxy", HAPROXY, "haproxy.cfg", "haproxy")
+        except BaseException:
+            self.close()
+            raise
 
     def start(self, name, command, template, port):
         values = dict(self.values)
@@ -319,7 +329,11 @@ class Node:
             ["node", "server.js"], cwd=self.folder, env=env, stdin=subprocess.DEVNULL
         )
         self.pid = self.process.pid
-        wait_for(self.listens, 20, "node")
+        try:
+            wait_for(self.listens, 20, "node")
+        except BaseException:
+            self.close()
+            raise
 
     @staticmethod
     def word(registry, key):

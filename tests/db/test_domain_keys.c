@@ -109,6 +109,8 @@ key_of(const char *key, const char *body)
 }
 
 /* One request with a key, as the pipeline makes it; what it was answered. */
+static const struct replay_given plain = { 201, NULL, "1", "1" };
+
 static const char *
 ask(struct domain_fixture *fx, const char *key_text, const char *body, const char *full,
     const char *kept)
@@ -125,7 +127,9 @@ ask(struct domain_fixture *fx, const char *key_text, const char *body, const cha
         assert_string_equal(answer->location, "/here");
         return answer->body;
     }
-    assert_ok(replay_keep(&fx->u, tx, &key, 201, "/here", full, kept, err), err);
+    assert_ok(
+        replay_keep(&fx->u, tx, &key, &(struct replay_given){ 201, "/here", full, kept }, err),
+        err);
     assert_ok(db_commit(tx, err), err);
     return "";
 }
@@ -218,7 +222,7 @@ what_fails_is_not_kept(void **state)
 
     assert_ok(replay_find(&fx->u, tx, &key, &answer, &fx->err), &fx->err);
     assert_null(answer);
-    assert_ok(replay_keep(&fx->u, tx, &key, 201, NULL, "1", "1", &fx->err), &fx->err);
+    assert_ok(replay_keep(&fx->u, tx, &key, &plain, &fx->err), &fx->err);
     db_drop(tx);
     assert_string_equal(ask(fx, "k", "{ }", "2", "2"), "");
 }
@@ -245,7 +249,7 @@ register_once(void *arg)
     struct db_tx *tx = db_begin(u.db, &err);
     if (replay_find(&u, tx, &key, &answer, &err) && answer == NULL)
         rival->first = agents_register(&u, &draft, &err) != NULL &&
-                       replay_keep(&u, tx, &key, 201, NULL, "1", "1", &err) && db_commit(tx, &err);
+                       replay_keep(&u, tx, &key, &plain, &err) && db_commit(tx, &err);
     rival->code = err.code;
     db_drop(tx);
     db_close(u.db);

@@ -263,6 +263,34 @@ unknown_agents_and_those_not_active_come_back_unapplied(void **state)
 }
 
 static void
+only_a_sign_of_life_ends_never_having_been_seen(void **state)
+{
+    static const struct {
+        enum beat_kind kind;
+        bool is_sign;
+    } cases[] = {
+        { BEAT_PROBE_BAD, false }, { BEAT_OFFLINE, true },    { BEAT_ONLINE, true },
+        { BEAT_TRAFFIC, true },    { BEAT_PROBE_GOOD, true },
+    };
+    struct domain_fixture *fx = *state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct agent *agent = domain_fixture_agent(fx, "x", NULL);
+        struct uuid id = domain_fixture_id(agent);
+        struct cached_agent *cached = agents_load(&fx->u, &id, &fx->err);
+
+        assert_ok(cached != NULL, &fx->err);
+        assert_true(cached->never_seen);
+        beat(fx, agent, cases[i].kind);
+        assert_true(cached->never_seen == !cases[i].is_sign);
+        assert_int_equal(
+            domain_fixture_number("SELECT count(*) FROM cache_hints WHERE id = '%s'", agent->id),
+            cases[i].is_sign);
+        cache_done_agent(cached);
+    }
+}
+
+static void
 a_transition_tells_of_the_probe_that_made_it(void **state)
 {
     struct domain_fixture *fx = *state;
@@ -495,6 +523,7 @@ main(void)
         domain_test(a_restart_after_a_long_gap_changes_nobody),
         domain_test(a_short_gap_is_no_gap),
         domain_test(unknown_agents_and_those_not_active_come_back_unapplied),
+        domain_test(only_a_sign_of_life_ends_never_having_been_seen),
         domain_test(a_transition_tells_of_the_probe_that_made_it),
         domain_test(writers_of_the_same_agents_neither_deadlock_nor_lose_a_transition),
         domain_test(heartbeats_never_touch_an_index),

@@ -100,6 +100,8 @@ class Matrix(Flow):
 
 
 class Input(Matrix):
+    settings = {"proxy.max_body": "1MiB"}
+
     def test_credentials(self):
         self.each("UNAUTHORIZED", lambda api, m, t, b: api.with_credential(None).call(m, t, b))
         other = (
@@ -157,10 +159,19 @@ class Input(Matrix):
             api.credential, m, t, ["Content-Type: application/json", "Content-Length: 9000000000"]
         )
         self.each("PAYLOAD_TOO_LARGE", too_large)
+        chunk = ["Content-Type: application/json", "Transfer-Encoding: chunked"]
+        for row, method, target, _, credential in self.declaring("PAYLOAD_TOO_LARGE"):
+            with self.subTest(operation=row["operationId"]):
+                body = b"100000\r\n" + b" " * 0x100000 + b"\r\n1\r\n \r\n0\r\n\r\n"
+                try:
+                    reply = self.by_hand(credential, method, target, chunk, body)
+                except (OSError, client.Truncated):
+                    continue  # closed while the rest was on its way: refused all the same
+                self.assertGreaterEqual(reply.status, 400)
 
     def test_validation(self):
         def bad(api, method, target, body):
-            if method in ("POST", "PATCH") and body is not None:
+            if method in ("POST", "PATCH") and body is not None and "/proxy/" not in target:
                 if target.endswith("/heartbeat"):
                     return api.call(method, target, {"status": "busy"})
                 return api.call(method, target, {"no such member": 1})
@@ -258,7 +269,7 @@ class Limited(Matrix):
 
 
 class Broken(Matrix):
-    settings = {"cache.stale": "100ms"}
+    settings = {"cache.stale": "2s"}
     tables = ("agents", "connections", "presence", "calls", "status_transitions")
 
     def test_tables_that_are_gone(self):
@@ -274,7 +285,7 @@ class Broken(Matrix):
 
 
 class Away(Matrix):
-    settings = {"database.timeout": "1s", "cache.stale": "100ms"}
+    settings = {"database.timeout": "1s", "cache.stale": "2s"}
 
     def test_a_database_that_is_away(self):
         postmaster = self.daemon.postmaster()
@@ -287,7 +298,7 @@ class Away(Matrix):
         for pid in [postmaster] + children:
             os.kill(pid, signal.SIGSTOP)
         try:
-            time.sleep(1.5)
+            time.sleep(3)
             self.each("DATABASE_UNAVAILABLE", lambda api, m, t, b: api.call(m, t, b))
         finally:
             for pid in [postmaster] + children:
@@ -301,11 +312,11 @@ class Busy(Matrix):
         "database.queue": "1",
         "database.timeout": "20s",
         "server.request_timeout": "20s",
-        "cache.stale": "100ms",
+        "cache.stale": "2s",
     }
 
     def test_a_queue_that_is_full(self):
-        time.sleep(0.3)
+        time.sleep(3)
         with Locked(self.daemon, "agents"):
             waiting = [
                 threading.Thread(target=lambda: Client(self.daemon).get("/api/agents"), daemon=True)

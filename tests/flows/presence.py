@@ -180,13 +180,14 @@ class Transitions(Flow):
         started = now_ms()
         self.api.beat(agent)
         self.api.beat(agent, {"status": "offline"})
-        rows = self.api.get("/api/status-transitions").json["data"]
+        only = "?agent_id=" + agent["id"]
+        rows = self.api.get("/api/status-transitions" + only).json["data"]
         self.assertEqual([r["new_status"] for r in rows], ["offline", "online"])
         self.assertEqual(rows[0]["permanent_id"], agent["permanent_id"])
         self.assertEqual(rows[0]["reason"], "told_offline")
         for reply in (
-            self.api.get("/api/status-transitions", headers={"Accept": "text/csv"}),
-            self.api.get("/api/status-transitions.csv"),
+            self.api.get("/api/status-transitions" + only, headers={"Accept": "text/csv"}),
+            self.api.get("/api/status-transitions.csv" + only),
         ):
             self.assertEqual(reply.status, 200)
             self.assertTrue(reply.header("Content-Type").startswith("text/csv"), reply.headers)

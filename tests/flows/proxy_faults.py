@@ -1,8 +1,10 @@
 """The proxy when the target is not there, not right, or hostile; and its certificates."""
 
 import hashlib
+import os
 import socket
 import tempfile
+import threading
 import time
 
 from client import Client, Truncated
@@ -15,6 +17,7 @@ from upstream import Authority, Upstream, closed_port
 
 class Faults(Proxied):
     settings = {
+        **Proxied.settings,
         "proxy.connect_timeout": "1s",
         "proxy.response_timeout": "1s",
         "proxy.idle_timeout": "2s",
@@ -138,7 +141,12 @@ class Faults(Proxied):
 
 
 class OneAtATime(Proxied):
-    settings = {"proxy.per_origin": "1", "proxy.response_timeout": "3s", "server.loops": "1"}
+    settings = {
+        **Proxied.settings,
+        "proxy.per_origin": "1",
+        "proxy.response_timeout": "3s",
+        "server.loops": "1",
+    }
 
     def test_more_calls_than_the_target_may_have_are_refused(self):
         agent = self.target("/silent")
@@ -156,6 +164,7 @@ class Secure(Proxied):
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
+        os.chmod(folder.name, 0o755)  # run by root, the daemon drops to another user
         cls.authority = Authority(folder.name)
         cls.settings = {"proxy.ca_file": cls.authority.ca, "health.enabled": "no"}
         super().setUpClass()
@@ -192,6 +201,18 @@ class Secure(Proxied):
                 self.assertEqual(upstream.requests, [])
 
     def test_a_target_that_speaks_no_tls_is_a_protocol_error(self):
-        url = self.upstream.url().replace("http:", "https:")
-        self.failed(self.target(url=url), 502, "tls_protocol_error")
-        self.assertNotIn("CANARY", str([r.headers for r in self.upstream.requests]))
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def plain():
+                for _ in range(2):
+                    peer, _ = server.accept()
+                    seen.append(peer.recv(65536))
+                    peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                    peer.close()
+
+            seen = []
+            threading.Thread(target=plain, daemon=True).start()
+            url = "https://127.0.0.1:%d/" % server.getsockname()[1]
+            agent = self.target(url=url, endpoint_api_key="CANARY-tls")
+            self.failed(agent, 502, "tls_protocol_error")
+            self.assertNotIn(b"CANARY", b"".join(seen))

@@ -66,6 +66,22 @@ bench_wait(struct bench *bench, struct seen *seen)
     return seen->call == NULL;
 }
 
+bool
+bench_until(struct bench *bench, const int *count, int want)
+{
+    for (int i = 0; i < WAIT_MS / 5 && *count != want; i++)
+        bench_turn(bench, 5);
+    return *count == want;
+}
+
+bool
+bench_is_empty(struct bench *bench)
+{
+    for (int i = 0; i < WAIT_MS / 5 && out_stats(bench->out).connections > 0; i++)
+        bench_turn(bench, 5);
+    return out_stats(bench->out).connections == 0;
+}
+
 static void
 on_head(void *arg, const struct call_head *head)
 {

@@ -50,6 +50,11 @@ void bench_begin(struct bench *bench, struct seen *seen, const struct call_reque
 /* Turns the loop for ms, or until the call ended: false when it did not. */
 void bench_turn(struct bench *bench, int ms);
 bool bench_wait(struct bench *bench, struct seen *seen);
+
+/* Turns the loop until the count is what it should be, or no connection is left; false when that
+ * does not happen. */
+bool bench_until(struct bench *bench, const int *count, int want);
+bool bench_is_empty(struct bench *bench);
 void seen_done(struct seen *seen);
 
 #endif

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import select
 import socket
 import time
 import uuid
@@ -225,6 +226,9 @@ class Client:
 
     def exchange(self, method, target, body, headers):
         for attempt in (0, 1):
+            if self.link is not None and self.link.sock is not None:
+                if select.select([self.link.sock], [], [], 0)[0]:
+                    self.close()  # closed meanwhile: idle for too long
             fresh = self.link is None
             if fresh:
                 self.link = http.client.HTTPConnection(*self.address, timeout=TIMEOUT)

@@ -11,14 +11,17 @@ class Names:
         self.asked = []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 53))
-        threading.Thread(target=self.run, daemon=True).start()
+        self.socket.settimeout(0.1)
+        self.open = True
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
 
     def run(self):
-        while True:
+        while self.open:
             try:
                 question, sender = self.socket.recvfrom(4096)
-            except OSError:
-                return
+            except socket.timeout:
+                continue
             name, at = [], 12
             while question[at]:
                 name.append(question[at + 1 : at + 1 + question[at]].decode("latin-1"))
@@ -41,4 +44,6 @@ class Names:
             self.socket.sendto(head + question[12 : at + 5] + record, sender)
 
     def close(self):
+        self.open = False
+        self.thread.join()
         self.socket.close()

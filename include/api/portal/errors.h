@@ -1,4 +1,5 @@
-/* How the portal draws an error: {"error", "code", "request_id"}, "field" and facts where they apply. */
+/* How the portal draws an error: {"error", "code", "request_id"}, "field" and facts where they
+ * apply. */
 #ifndef API_PORTAL_ERRORS_H
 #define API_PORTAL_ERRORS_H
 

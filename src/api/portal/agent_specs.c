@@ -8,10 +8,10 @@
 enum { URL_MAX = 2048, METADATA_MAX = 8192, RPM_MAX = 1000000, ITEMS_MAX = 64, ITEM_MAX = 100 };
 
 const char *const portal_state_words[] = { "online", "idle", "offline", NULL };
-const char *const portal_reason_words[] = { "never_seen",      "heartbeat",    "told_offline",
-                                            "traffic",         "silence",      "probe_succeeded",
-                                            "probe_failed",    "archived",     "revoked",
-                                            NULL };
+const char *const portal_reason_words[] = {
+    "never_seen",      "heartbeat",    "told_offline", "traffic", "silence",
+    "probe_succeeded", "probe_failed", "archived",     "revoked", NULL
+};
 const char *const portal_life_words[] = { "active", "archived", "revoked", "disabled", NULL };
 
 static const struct field capability_fields[] = {
@@ -21,13 +21,13 @@ static const struct field capability_fields[] = {
     { "input_formats", TEXTS_AT(struct capabilities, input_formats), F_NULLABLE, .max = ITEMS_MAX,
       .item_max = ITEM_MAX, .format = &format_plain, .doc = "What it takes; never enforced.",
       .example = "[\"application/json\"]" },
-    { "output_formats", TEXTS_AT(struct capabilities, output_formats), F_NULLABLE,
-      .max = ITEMS_MAX, .item_max = ITEM_MAX, .format = &format_plain,
-      .doc = "What it gives; never enforced.", .example = "[\"text/plain\"]" },
+    { "output_formats", TEXTS_AT(struct capabilities, output_formats), F_NULLABLE, .max = ITEMS_MAX,
+      .item_max = ITEM_MAX, .format = &format_plain, .doc = "What it gives; never enforced.",
+      .example = "[\"text/plain\"]" },
     { "models", TEXTS_AT(struct capabilities, models), F_NULLABLE, .max = ITEMS_MAX,
       .item_max = ITEM_MAX, .format = &format_plain, .doc = "Models that it works with." },
-    { "requests_per_minute", INT_AT(struct capabilities, requests_per_minute), F_NULLABLE,
-      .min = 1, .max = RPM_MAX, .doc = "How much it can take, as declared; never enforced." },
+    { "requests_per_minute", INT_AT(struct capabilities, requests_per_minute), F_NULLABLE, .min = 1,
+      .max = RPM_MAX, .doc = "How much it can take, as declared; never enforced." },
     FIELD_LAST,
 };
 

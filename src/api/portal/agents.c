@@ -1,4 +1,5 @@
-/* /api/agents: agents as their owners see them, and GET /api/agents/me for the agents themselves. */
+/* /api/agents: agents as their owners see them, and GET /api/agents/me for the agents themselves.
+ */
 #include "api/portal/agents.h"
 
 #include "api/portal/agent_specs.h"
@@ -141,8 +142,7 @@ delete_agent(struct request *rq, struct err *err)
 {
     int64_t version;
 
-    return draw_if_match(rq, &version, err) &&
-           agents_delete(rq->unit, rq->args[0], version, err);
+    return draw_if_match(rq, &version, err) && agents_delete(rq->unit, rq->args[0], version, err);
 }
 
 /* ---- the rows ---- */
@@ -157,16 +157,15 @@ const struct field portal_agents_args[] = {
 #define WRITES .who = WHO_KEY, .scope = SCOPE_AGENTS_WRITE, .limit = LIMIT_OWNER
 #define STEPS                                                                                      \
     WRITES, .args = portal_agents_args, .out = &portal_agent_spec, .ok = 200, .flags = ROUTE_ETAG, \
-        .fails = { ERR_AGENT_NOT_FOUND, ERR_AGENT_STATE }
+            .fails = { ERR_AGENT_NOT_FOUND, ERR_AGENT_STATE }
 
 const struct route portal_agents_routes[] = {
     { "POST", "/api/agents", register_agent, "registerAgent", "Register an agent", WRITES,
-      .in = &portal_agent_draft_spec, .defaults = &agents_draft_defaults,
-      .out = &portal_agent_spec, .ok = 201, .flags = ROUTE_CREATES | ROUTE_ETAG,
+      .in = &portal_agent_draft_spec, .defaults = &agents_draft_defaults, .out = &portal_agent_spec,
+      .ok = 201, .flags = ROUTE_CREATES | ROUTE_ETAG,
       .doc = "Only a name is needed. The answer holds the agent's token, this once." },
-    { "GET", "/api/agents", list_agents, "listAgents", "List agents", READS,
-      .query = &filter_spec, .query_defaults = &filter_defaults, .out = &portal_agent_page_spec,
-      .ok = 200 },
+    { "GET", "/api/agents", list_agents, "listAgents", "List agents", READS, .query = &filter_spec,
+      .query_defaults = &filter_defaults, .out = &portal_agent_page_spec, .ok = 200 },
     { "GET", "/api/agents/me", get_me, "getMe", "Read the calling agent", .who = WHO_AGENT,
       .limit = LIMIT_SELF, .out = &portal_me_spec, .ok = 200 },
     { "GET", "/api/agents/{agentId}", get_agent, "getAgent", "Read one agent", READS,
@@ -181,8 +180,8 @@ const struct route portal_agents_routes[] = {
       .doc = "Its connections go with it; records of calls and changes keep its permanent id." },
     { "POST", "/api/agents/{agentId}/rotate-token", rotate_token, "rotateToken",
       "Give an agent a new token", STEPS, .doc = "The old token is refused from then on." },
-    { "POST", "/api/agents/{agentId}/revoke", revoke_agent, "revokeAgent",
-      "End an agent for good", STEPS, .doc = "Its token is refused, and calls to it are too." },
+    { "POST", "/api/agents/{agentId}/revoke", revoke_agent, "revokeAgent", "End an agent for good",
+      STEPS, .doc = "Its token is refused, and calls to it are too." },
     { "POST", "/api/agents/{agentId}/archive", archive_agent, "archiveAgent",
       "Take an agent out of service", STEPS,
       .doc = "Its token is refused, and calls to it are too, until it is restored." },

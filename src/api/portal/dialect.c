@@ -13,8 +13,13 @@
 static const char *const prefixes[] = { "/api", NULL };
 
 static const struct route *const routes[] = {
-    portal_agents_routes, portal_heartbeats_routes,  portal_links_routes, portal_proxy_routes,
-    portal_calls_routes,  portal_transitions_routes, NULL,
+    portal_agents_routes,
+    portal_heartbeats_routes,
+    portal_links_routes,
+    portal_proxy_routes,
+    portal_calls_routes,
+    portal_transitions_routes,
+    NULL,
 };
 
 const struct dialect portal_dialect = {

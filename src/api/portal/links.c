@@ -11,8 +11,8 @@ static const struct field draft_fields[] = {
       .format = &format_agent_ref, .doc = "The caller: UUID or permanent id." },
     { "target_agent_id", TEXT_AT(struct connection_draft, target_agent_id), F_REQUIRED,
       .format = &format_agent_ref, .doc = "Who is called: UUID or permanent id." },
-    { "group_name", TEXT_AT(struct connection_draft, group_name), F_NULLABLE, .min = 1,
-      .max = 100, .format = &format_plain, .doc = "What people file it under." },
+    { "group_name", TEXT_AT(struct connection_draft, group_name), F_NULLABLE, .min = 1, .max = 100,
+      .format = &format_plain, .doc = "What people file it under." },
     { "network_id", TEXT_AT(struct connection_draft, network_id), F_NULLABLE,
       .format = &format_uuid, .doc = "The network it belongs to; the default one when not given." },
     { "allow_paths", BOOL_AT(struct connection_draft, allow_paths), 0,
@@ -42,7 +42,8 @@ static const struct field connection_fields[] = {
       .doc = "What people file it under." },
     { "allow_paths", BOOL_AT(struct connection, allow_paths), 0,
       .doc = "Whether calls may name a path below the target's endpoint." },
-    { "created_at", TIME_AT(struct connection, created_at), F_OUT_ONLY, .doc = "When it was made." },
+    { "created_at", TIME_AT(struct connection, created_at), F_OUT_ONLY,
+      .doc = "When it was made." },
     FIELD_LAST,
 };
 
@@ -96,7 +97,8 @@ delete_connection(struct request *rq, struct err *err)
 }
 
 const struct field portal_links_args[] = {
-    { "connectionId", .kind = FIELD_TEXT, .format = &format_uuid, .doc = "UUID of the connection." },
+    { "connectionId", .kind = FIELD_TEXT, .format = &format_uuid,
+      .doc = "UUID of the connection." },
     FIELD_LAST,
 };
 

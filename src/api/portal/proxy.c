@@ -7,7 +7,8 @@
 static const char *const protocols[] = { "mcp", "a2a", "openai", "anp", "acp", NULL };
 
 static const struct field args[] = {
-    { "connectionId", .kind = FIELD_TEXT, .format = &format_uuid, .doc = "UUID of the connection." },
+    { "connectionId", .kind = FIELD_TEXT, .format = &format_uuid,
+      .doc = "UUID of the connection." },
     { "path", .kind = FIELD_TEXT,
       .doc = "Path below the target's endpoint; only over connections that allow it." },
     FIELD_LAST,

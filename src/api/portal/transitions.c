@@ -25,29 +25,25 @@ static const char *const trigger_words[] = { "api_call", "proxy_relay", "cron_jo
                                              NULL };
 
 static const enum trigger triggers[] = {
-    [REASON_NEVER_SEEN] = TRIGGER_USER_ACTION,
-    [REASON_HEARTBEAT] = TRIGGER_API_CALL,
-    [REASON_TOLD_OFFLINE] = TRIGGER_API_CALL,
-    [REASON_TRAFFIC] = TRIGGER_PROXY_RELAY,
-    [REASON_SILENCE] = TRIGGER_CRON_JOB,
-    [REASON_PROBE_SUCCEEDED] = TRIGGER_CRON_JOB,
-    [REASON_PROBE_FAILED] = TRIGGER_CRON_JOB,
-    [REASON_ARCHIVED] = TRIGGER_USER_ACTION,
+    [REASON_NEVER_SEEN] = TRIGGER_USER_ACTION, [REASON_HEARTBEAT] = TRIGGER_API_CALL,
+    [REASON_TOLD_OFFLINE] = TRIGGER_API_CALL,  [REASON_TRAFFIC] = TRIGGER_PROXY_RELAY,
+    [REASON_SILENCE] = TRIGGER_CRON_JOB,       [REASON_PROBE_SUCCEEDED] = TRIGGER_CRON_JOB,
+    [REASON_PROBE_FAILED] = TRIGGER_CRON_JOB,  [REASON_ARCHIVED] = TRIGGER_USER_ACTION,
     [REASON_REVOKED] = TRIGGER_USER_ACTION,
 };
 
 static const struct field transition_fields[] = {
     { "at", TIME_AT(struct portal_transition, t.at), 0, .doc = "When." },
-    { "agent_id", TEXT_AT(struct portal_transition, t.agent_id), F_NULLABLE,
-      .format = &format_uuid, .doc = "Whose." },
+    { "agent_id", TEXT_AT(struct portal_transition, t.agent_id), F_NULLABLE, .format = &format_uuid,
+      .doc = "Whose." },
     { "permanent_id", TEXT_AT(struct portal_transition, t.permanent_id), 0,
       .doc = "Its permanent id." },
     { "agent_name", TEXT_AT(struct portal_transition, t.agent_name), F_NULLABLE,
       .doc = "Its name now; null: it was deleted." },
-    { "old_status", ENUM_AT(struct portal_transition, t.old_state), 0,
-      .names = portal_state_words, .doc = "What it was." },
-    { "new_status", ENUM_AT(struct portal_transition, t.new_state), 0,
-      .names = portal_state_words, .doc = "What it became." },
+    { "old_status", ENUM_AT(struct portal_transition, t.old_state), 0, .names = portal_state_words,
+      .doc = "What it was." },
+    { "new_status", ENUM_AT(struct portal_transition, t.new_state), 0, .names = portal_state_words,
+      .doc = "What it became." },
     { "reason", ENUM_AT(struct portal_transition, t.reason), 0, .names = portal_reason_words,
       .doc = "Why we think so." },
     { "trigger", ENUM_AT(struct portal_transition, trigger), 0, .names = trigger_words,
@@ -180,8 +176,7 @@ answer_csv(struct request *rq, struct err *err)
     const struct page *last = put_pages(&out, rq, err);
     if (last != NULL) {
         portal_lists_link(rq, last);
-        reply_header(rq, "Content-Disposition",
-                     "attachment; filename=\"status-transitions.csv\"");
+        reply_header(rq, "Content-Disposition", "attachment; filename=\"status-transitions.csv\"");
         rq->reply.status = rq->route->ok;
         rq->reply.type = "text/csv; charset=utf-8; header=present";
         rq->reply.bytes = arena_textn(rq->mem, buf_bytes(&out), buf_size(&out));

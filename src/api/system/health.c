@@ -12,7 +12,8 @@ struct readiness {
 };
 
 static const struct field ready_fields[] = {
-    { "ready", BOOL_AT(struct readiness, ready), 0, .doc = "Always true: otherwise it is an error." },
+    { "ready", BOOL_AT(struct readiness, ready), 0,
+      .doc = "Always true: otherwise it is an error." },
     FIELD_LAST,
 };
 

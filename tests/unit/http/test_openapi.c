@@ -45,9 +45,8 @@ static const struct field args[] = {
 };
 
 static const struct route routes[] = {
-    { "POST", "/things", NULL, "makeThing", "Make a thing", .who = WHO_KEY, .scope = 2,
-      .in = &spec, .out = &spec, .ok = 201, .flags = ROUTE_CREATES | ROUTE_ETAG,
-      .fails = { ERR_AGENT_STATE } },
+    { "POST", "/things", NULL, "makeThing", "Make a thing", .who = WHO_KEY, .scope = 2, .in = &spec,
+      .out = &spec, .ok = 201, .flags = ROUTE_CREATES | ROUTE_ETAG, .fails = { ERR_AGENT_STATE } },
     { "GET", "/things", NULL, "listThings", "List things", .who = WHO_KEY, .scope = 1,
       .query = &filter, .out = &spec, .ok = 200, .flags = ROUTE_CSV },
     { "GET", "/things/{id}", NULL, "getThing", "Read a thing", .who = WHO_KEY, .scope = 1,
@@ -144,14 +143,22 @@ failures_follow_from_the_cells_of_a_row(void **state)
         enum err_code code;
         const char *rows; /* x: may, in the order of the rows */
     } cases[] = {
-        { ERR_VALIDATION_ERROR, "xxxxxxxx" },     { ERR_MALFORMED_JSON, "x..x...." },
-        { ERR_UNSUPPORTED_MEDIA_TYPE, "x..x...." }, { ERR_UNAUTHORIZED, "xxxxxxx." },
-        { ERR_INSUFFICIENT_SCOPE, "xxxxx..." },   { ERR_AGENT_REVOKED, ".....xx." },
-        { ERR_IDEMPOTENCY_MISMATCH, "x......." }, { ERR_PRECONDITION_FAILED, "...x...." },
-        { ERR_PAYLOAD_TOO_LARGE, "xxxxx.xx" },    { ERR_RATE_LIMITED, "xxxxxxx." },
-        { ERR_DATABASE_UNAVAILABLE, "xxxxxxx." }, { ERR_DRAINING, "xxxxxxx." },
-        { ERR_AGENT_STATE, "x......." },          { ERR_NOT_FOUND, "..x....." },
-        { ERR_DNS_ERROR, ".....x.." },            { ERR_METHOD_NOT_ALLOWED, "........" },
+        { ERR_VALIDATION_ERROR, "xxxxxxxx" },
+        { ERR_MALFORMED_JSON, "x..x...." },
+        { ERR_UNSUPPORTED_MEDIA_TYPE, "x..x...." },
+        { ERR_UNAUTHORIZED, "xxxxxxx." },
+        { ERR_INSUFFICIENT_SCOPE, "xxxxx..." },
+        { ERR_AGENT_REVOKED, ".....xx." },
+        { ERR_IDEMPOTENCY_MISMATCH, "x......." },
+        { ERR_PRECONDITION_FAILED, "...x...." },
+        { ERR_PAYLOAD_TOO_LARGE, "xxxxx.xx" },
+        { ERR_RATE_LIMITED, "xxxxxxx." },
+        { ERR_DATABASE_UNAVAILABLE, "xxxxxxx." },
+        { ERR_DRAINING, "xxxxxxx." },
+        { ERR_AGENT_STATE, "x......." },
+        { ERR_NOT_FOUND, "..x....." },
+        { ERR_DNS_ERROR, ".....x.." },
+        { ERR_METHOD_NOT_ALLOWED, "........" },
     };
 
     (void)state;
@@ -171,8 +178,7 @@ failures_are_sorted_by_status_and_named_once(void **state)
         route_failures(route, fails);
         for (size_t i = 1; fails[i - 1] != ERR_NONE && fails[i] != ERR_NONE; i++) {
             assert_true(err_status(fails[i - 1]) <= err_status(fails[i]));
-            assert_true(err_status(fails[i - 1]) < err_status(fails[i]) ||
-                        fails[i - 1] < fails[i]);
+            assert_true(err_status(fails[i - 1]) < err_status(fails[i]) || fails[i - 1] < fails[i]);
         }
     }
 }
@@ -300,9 +306,15 @@ the_page_says_the_same_and_escapes_what_it_says(void **state)
 {
     const char *page = openapi_page(dialects, "1.2.3", *state);
     static const char *const there[] = {
-        "Roster 1.2.3 reference", "id=\"makeThing\"", "<code>/things/{id}</code>",
-        "with the scope <code>write</code>", "A &lt;name&gt;.", "id=\"object-Thing\"",
-        "<code>IDEMPOTENCY_MISMATCH</code>", "<code>If-Match</code>", "/relay/{id}/{path}",
+        "Roster 1.2.3 reference",
+        "id=\"makeThing\"",
+        "<code>/things/{id}</code>",
+        "with the scope <code>write</code>",
+        "A &lt;name&gt;.",
+        "id=\"object-Thing\"",
+        "<code>IDEMPOTENCY_MISMATCH</code>",
+        "<code>If-Match</code>",
+        "/relay/{id}/{path}",
     };
 
     for (size_t i = 0; i < COUNT(there); i++)
@@ -319,10 +331,9 @@ the_table_of_errors_has_every_code_once(void **state)
     const char *table = openapi_errors(*state);
 
     for (int code = ERR_NONE + 1; code < ERR_COUNT; code++) {
-        const char *row = arena_printf(*state, "| %d | `%s` | %s |\n",
-                                       err_status((enum err_code)code),
-                                       err_name((enum err_code)code),
-                                       err_text((enum err_code)code));
+        const char *row =
+            arena_printf(*state, "| %d | `%s` | %s |\n", err_status((enum err_code)code),
+                         err_name((enum err_code)code), err_text((enum err_code)code));
         const char *found = strstr(table, row);
 
         assert_non_null(found);

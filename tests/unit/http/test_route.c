@@ -1,4 +1,5 @@
-/* The router finds rows, decodes what stands for their names, and lets nothing ambiguous through. */
+/* The router finds rows, decodes what stands for their names, and lets nothing ambiguous through.
+ */
 #include "http/route.h"
 
 #include <setjmp.h>
@@ -79,13 +80,19 @@ finds_the_row_of_a_method_and_a_path(void **state)
     static const struct {
         const char *method, *target, *name;
     } cases[] = {
-        { "GET", "/api/things", "list" },      { "POST", "/api/things", "make" },
-        { "GET", "/api/things/7", "get" },     { "HEAD", "/api/things/7", "get" },
-        { "DELETE", "/api/things/me", "drop" }, { "GET", "/api/things/me", "me" },
+        { "GET", "/api/things", "list" },
+        { "POST", "/api/things", "make" },
+        { "GET", "/api/things/7", "get" },
+        { "HEAD", "/api/things/7", "get" },
+        { "DELETE", "/api/things/me", "drop" },
+        { "GET", "/api/things/me", "me" },
         { "POST", "/api/things/1/parts/2", "part" },
-        { "POST", "/api/relay/1", "relay" },   { "POST", "/api/relay/1/", "relayPath" },
+        { "POST", "/api/relay/1", "relay" },
+        { "POST", "/api/relay/1/", "relayPath" },
         { "POST", "/api/relay/1/a/b", "relayPath" },
-        { "GET", "/api/things?limit=5", "list" }, { "GET", "/", "start" }, { "GET", "/?", "start" },
+        { "GET", "/api/things?limit=5", "list" },
+        { "GET", "/", "start" },
+        { "GET", "/?", "start" },
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -127,11 +134,31 @@ static void
 refuses_targets_that_two_readers_could_take_differently(void **state)
 {
     static const char *const targets[] = {
-        "api/things", "", "*", "//api/things", "http://host/api/things", "/api/things/a%00b",
-        "/api/things/a%2fb", "/api/things/a%2Fb", "/api/things/a%5cb", "/api/things/a\\b",
-        "/api/things/..", "/api/things/.", "/api/things/%2e%2e", "/api/things/.%2E", "/api/../x",
-        "/api/things/%", "/api/things/%4", "/api/things/%zz", "/api/things/a b", "/api/things/\xff",
-        "/api/things/#x", "/api/things/\x7f", "/api/things?a=%00", "/api/things?a=%", "/nowhere/..",
+        "api/things",
+        "",
+        "*",
+        "//api/things",
+        "http://host/api/things",
+        "/api/things/a%00b",
+        "/api/things/a%2fb",
+        "/api/things/a%2Fb",
+        "/api/things/a%5cb",
+        "/api/things/a\\b",
+        "/api/things/..",
+        "/api/things/.",
+        "/api/things/%2e%2e",
+        "/api/things/.%2E",
+        "/api/../x",
+        "/api/things/%",
+        "/api/things/%4",
+        "/api/things/%zz",
+        "/api/things/a b",
+        "/api/things/\xff",
+        "/api/things/#x",
+        "/api/things/\x7f",
+        "/api/things?a=%00",
+        "/api/things?a=%",
+        "/nowhere/..",
         "/api/relay/1/2/3/4/5/6/7/8/9/10/11/12/13/../../x",
         "/api/relay/1/2/3/4/5/6/7/8/9/10/11/12/13/a%2f..",
     };
@@ -179,8 +206,12 @@ an_unknown_path_belongs_to_the_owner_of_its_prefix(void **state)
         const char *target;
         const struct dialect *owner;
     } cases[] = {
-        { "/api/nothing", &api },  { "/api", &api },    { "/api/things/", &api },
-        { "/api/things/1/parts", &api }, { "/apis", &site }, { "/nothing", &site },
+        { "/api/nothing", &api },
+        { "/api", &api },
+        { "/api/things/", &api },
+        { "/api/things/1/parts", &api },
+        { "/apis", &site },
+        { "/nothing", &site },
         { "/api/1/2/3/4/5/6/7/8/9/10/11/12/13/14", &api },
     };
 

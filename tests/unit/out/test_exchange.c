@@ -205,19 +205,16 @@ hands_on_what_was_read_before_the_pause(void **state)
 
     (void)state;
     bench_get(&bench, &seen, url_of(up), "GET");
-    bench_turn(&bench, 100);
-    assert_int_equal(seen.heads, 1);
+    assert_true(bench_until(&bench, &seen.heads, 1));
     assert_int_equal(seen.bodies, 0);
     for (int i = 1; i <= 2; i++) {
         call_resume(seen.call);
         assert_int_equal(seen.bodies, i - 1);
-        bench_turn(&bench, 50);
-        assert_int_equal(seen.bodies, i);
+        assert_true(bench_until(&bench, &seen.bodies, i));
         assert_int_equal(seen.ends, 0);
     }
     call_resume(seen.call);
-    bench_turn(&bench, 50);
-    assert_int_equal(seen.ends, 1);
+    assert_true(bench_until(&bench, &seen.ends, 1));
     assert_string_equal(buf_cstr(&seen.body), "abcd");
     assert_int_equal(out_stats(bench.out).kept, 1);
     seen_done(&seen);
@@ -247,7 +244,7 @@ sleeps_when_the_target_is_lost_during_a_pause(void **state)
 
     (void)state;
     bench_get(&bench, &seen, url_of(up), "GET");
-    bench_turn(&bench, 50);
+    assert_true(bench_until(&bench, &seen.heads, 1));
     upstream_go(up);
     clock_t cpu = clock();
     bench_turn(&bench, 300);
@@ -305,8 +302,7 @@ throws_away_what_the_target_does_not_want(void **state)
     (void)state;
     begin_upload(&seen, up, BIG);
     assert_int_equal(call_send(seen.call, big, 1000), 1000);
-    bench_turn(&bench, 200);
-    assert_int_equal(seen.status, 503);
+    assert_true(bench_until(&bench, &seen.status, 503));
     for (int i = 0; i < 100; i++)
         assert_int_equal(call_send(seen.call, big, 100000), 100000);
     call_send_end(seen.call);
@@ -343,8 +339,7 @@ goes_on_sending_to_a_target_that_answers_while_it_reads(void **state)
         assert_int_equal(call_send(seen.call, &"onetwotwelve"[4 * i], 4), 4);
         if (i == 2)
             call_send_end(seen.call);
-        bench_turn(&bench, 50);
-        assert_int_equal(seen.heads, 1);
+        assert_true(bench_until(&bench, &seen.bodies, (int)i + 1));
         assert_int_equal(seen.received, 4 * (i + 1));
     }
     assert_int_equal(seen.ends, 1);

@@ -131,7 +131,7 @@ ends_a_call_by_the_deadline_that_it_misses(void **state)
             give_without_end(&seen);
         assert_true(bench_wait(&bench, &seen));
         int64_t took = clock_ms() - begun;
-        if (seen.code != cases[i].code || seen.heads != cases[i].heads || took < 195 || took > 1500)
+        if (seen.code != cases[i].code || seen.heads != cases[i].heads || took < 195 || took > 4000)
             fail_msg("case %zu: %s after %d ms", i, err_name(seen.code), (int)took);
         assert_int_equal(out_stats(bench.out).connections, 0);
         seen_done(&seen);
@@ -205,12 +205,13 @@ bounds_its_connections(void **state)
             bench_get(&bench, &seen[k], url_of(up), "GET");
         assert_true(bench_wait(&bench, &seen[2]));
         assert_int_equal(seen[2].code, ERR_CONNECTION_LIMIT);
-        bench_turn(&bench, 50);
+        for (int k = 0; k < 1000 && up->accepts < 2; k++)
+            bench_turn(&bench, 5);
         assert_int_equal(up->accepts, 2);
         call_cancel(seen[0].call);
         call_cancel(seen[1].call);
         upstream_free(up);
-        bench_turn(&bench, 20);
+        assert_true(bench_is_empty(&bench));
     }
 }
 
@@ -254,7 +255,7 @@ closes_a_connection_that_nobody_uses(void **state)
     struct upstream *up = upstream_new(answer, NULL);
 
     (void)state;
-    bench.limits.keep_ms = 150;
+    bench.limits.keep_ms = 600;
     for (int i = 0; i < 3; i++) {
         struct seen seen = { 0 };
 
@@ -264,8 +265,7 @@ closes_a_connection_that_nobody_uses(void **state)
     }
     assert_int_equal(out_stats(bench.out).kept, 1);
     assert_int_equal(up->accepts, 1);
-    bench_turn(&bench, 200);
-    assert_int_equal(out_stats(bench.out).connections, 0);
+    assert_true(bench_is_empty(&bench));
     bench.limits.keep_ms = 0;
     struct seen seen = { 0 };
     bench_get(&bench, &seen, url_of(up), "GET");

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TIMEOUT_MS = 400 };
+enum { TIMEOUT_MS = 1000 };
 
 struct told {
     int count, status, latency_ms;

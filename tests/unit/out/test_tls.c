@@ -87,8 +87,7 @@ talks_to_a_target_that_proves_its_name(void **state)
         }
         assert_int_equal(up->accepts, 1);
         upstream_free(up);
-        bench_turn(&bench, 30);
-        assert_int_equal(out_stats(bench.out).connections, 0);
+        assert_true(bench_is_empty(&bench));
     }
 }
 
@@ -227,8 +226,7 @@ notices_an_answer_that_was_cut(void **state)
         if (seen.heads > 0)
             assert_string_equal(buf_cstr(&seen.body), "abc");
         seen_done(&seen);
-        bench_turn(&bench, 30);
-        assert_int_equal(out_stats(bench.out).connections, 0);
+        assert_true(bench_is_empty(&bench));
     }
     upstream_free(up);
 }
@@ -313,16 +311,13 @@ hands_on_what_tls_holds_when_the_socket_is_quiet(void **state)
 
     (void)state;
     get(&seen, up, "127.0.0.1");
-    bench_turn(&bench, 150);
-    assert_int_equal(seen.heads, 1);
+    assert_true(bench_until(&bench, &seen.heads, 1));
     for (int i = 1; i <= 3; i++) {
         call_resume(seen.call);
-        bench_turn(&bench, 30);
-        assert_int_equal(seen.bodies, i);
+        assert_true(bench_until(&bench, &seen.bodies, i));
     }
     call_resume(seen.call);
-    bench_turn(&bench, 30);
-    assert_int_equal(seen.ends, 1);
+    assert_true(bench_until(&bench, &seen.ends, 1));
     assert_string_equal(buf_cstr(&seen.body), "abcdef");
     seen_done(&seen);
     upstream_free(up);

@@ -1,0 +1,18 @@
+/* The checks before the first request: schema, then master key. */
+#include "domain/schema.h"
+
+#include "db/migrate.h"
+#include "domain/keys.h"
+
+bool
+schema_check(struct unit *u, int64_t *version, struct err *err)
+{
+    *version = 0;
+    if (migrate_is_current(u->db, version, u->mem, err))
+        return keys_check_master(u, err);
+    if (err->code != ERR_NONE)
+        return false;
+    return err_setf(err, ERR_INTERNAL_ERROR, NULL,
+                    "The database has schema version %lld, which is not that of this binary.",
+                    (long long)*version);
+}
