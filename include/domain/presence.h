@@ -32,10 +32,14 @@ struct beat_row {
  * the states. All or nothing. */
 bool presence_apply(struct unit *u, struct beat_row *rows, size_t n, struct err *err) MUST_CHECK;
 
-/* Turns silence into idle and offline, counted from the last activity or from when the service was
- * last up after a gap, whichever is later; marks that we are alive. *changed: transitions written.
- * Safe to run on several nodes. */
-bool presence_sweep(struct unit *u, int64_t interval_ms, long *changed, struct err *err) MUST_CHECK;
+/* Marks that a node is up and can take heartbeats; to be called every mark_ms. When nobody did for
+ * three times as long, there was a gap: silence is then counted from the end of it. */
+bool presence_alive(struct unit *u, int64_t mark_ms, struct err *err) MUST_CHECK;
+
+/* Turns silence into idle and offline, counted from the last activity or from the end of the last
+ * gap, whichever is later; marks as presence_alive. *changed: transitions written. Safe to run on
+ * several nodes. */
+bool presence_sweep(struct unit *u, int64_t mark_ms, long *changed, struct err *err) MUST_CHECK;
 
 /* Fills next_due and becomes from the rules. */
 void presence_predict(const struct core *core, struct presence *presence);

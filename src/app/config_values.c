@@ -115,7 +115,7 @@ is_port(const char *text)
 {
     size_t digits = strspn(text, "0123456789");
 
-    return digits > 0 && digits <= 5 && text[digits] == '\0' && atoi(text) <= 65535;
+    return digits > 0 && digits <= 5 && text[digits] == '\0' && strtol(text, NULL, 10) <= 65535;
 }
 
 /* A host name, an IPv4 address or an IPv6 one in brackets; changes the text. */
@@ -157,7 +157,8 @@ is_net(char *text)
 
     if (slash != NULL) {
         size_t digits = strspn(slash + 1, "0123456789");
-        if (digits == 0 || digits > 3 || slash[1 + digits] != '\0' || atoi(slash + 1) > most)
+        if (digits == 0 || digits > 3 || slash[1 + digits] != '\0' ||
+            strtol(slash + 1, NULL, 10) > most)
             return false;
         *slash = '\0';
     }

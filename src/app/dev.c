@@ -280,6 +280,19 @@ run(struct dev *dev)
     return load(dev) ? serve(dev) : EXIT_CONFIG;
 }
 
+/* Before anything is made: a wrong setting must leave nothing behind. */
+static bool
+check_settings(struct cli *cli)
+{
+    struct list faults;
+    struct config_source source = { .dev = true, .no_secrets = true };
+
+    if (config_load(&source, cli->mem, &faults) != NULL)
+        return true;
+    check_report(&faults);
+    return false;
+}
+
 int
 dev_run(struct cli *cli)
 {
@@ -288,6 +301,8 @@ dev_run(struct cli *cli)
     clean_environment(cli->mem);
     log_setup(LOG_INFO, LOG_AUTO);
     supervise_environment();
+    if (!check_settings(cli))
+        return EXIT_CONFIG;
     if (!dev_home_open(&dev.home, cli)) {
         dev_home_close(&dev.home);
         return EXIT_FAILED;

@@ -132,7 +132,7 @@ read_answer(struct buf *in, struct arena *mem, const char **body)
     *body = end + 4;
     if (strcasestr(text, "\r\nTransfer-Encoding: chunked") != NULL)
         join_chunks(end + 4);
-    return atoi(text + 9);
+    return (int)strtol(text + 9, NULL, 10);
 }
 
 int

@@ -27,7 +27,7 @@ newest(const char *root, int want, struct arena *mem)
     if (glob(arena_printf(mem, "%s/*/bin/postgres", root), 0, NULL, &found) != 0)
         return 0;
     for (size_t i = 0; i < found.gl_pathc; i++) {
-        int version = atoi(found.gl_pathv[i] + strlen(root) + 1);
+        int version = (int)strtol(found.gl_pathv[i] + strlen(root) + 1, NULL, 10);
 
         if (version >= PG_OLDEST && version > best && (want == 0 || version == want) &&
             access(found.gl_pathv[i], X_OK) == 0)
@@ -42,7 +42,7 @@ pg_run_find(const char *data, char *version, size_t size, struct arena *mem)
 {
     const char *root = getenv("ROSTERD_TEST_POSTGRES");
     const char *made = files_take(arena_printf(mem, "%s/PG_VERSION", data), mem);
-    int want = made == NULL ? 0 : atoi(made);
+    int want = made == NULL ? 0 : (int)strtol(made, NULL, 10);
 
     root = root == NULL ? "/usr/lib/postgresql" : root;
     int found = newest(root, want, mem);
@@ -170,7 +170,7 @@ pg_run_recorded(const struct pg_place *place, bool *ready)
     struct arena *mem = arena_new();
     char *text = files_take(arena_printf(mem, "%s/postmaster.pid", place->data), mem);
     char *line = text;
-    pid_t pid = text == NULL ? 0 : (pid_t)atoi(text);
+    pid_t pid = text == NULL ? 0 : (pid_t)strtol(text, NULL, 10);
 
     /* Line 8 is the state that pg_ctl waits for. */
     for (int i = 1; i < 8 && line != NULL; i++) {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SWEEP_ROWS = 5000, GAP_INTERVALS = 3, GAP_LEAST_MS = 90000 };
+enum { SWEEP_ROWS = 5000, GAP_MARKS = 3 };
 
 static int
 by_agent(const void *a, const void *b)
@@ -110,20 +110,33 @@ presence_apply(struct unit *u, struct beat_row *rows, size_t n, struct err *err)
     return true;
 }
 
-bool
-presence_sweep(struct unit *u, int64_t interval_ms, long *changed, struct err *err)
+static const struct service_state *
+mark_alive(struct unit *u, int64_t mark_ms, struct err *err)
 {
-    int64_t gap = GAP_INTERVALS * interval_ms;
+    const struct service_state *state =
+        store_service_state_mark(db_single(u->db), GAP_MARKS * mark_ms, u->mem, err);
+
+    if (state == NULL && err->code == ERR_NONE)
+        err_fault(err, ERR_INTERNAL_ERROR, "service_state has no row");
+    return state;
+}
+
+bool
+presence_alive(struct unit *u, int64_t mark_ms, struct err *err)
+{
+    return mark_alive(u, mark_ms, err) != NULL;
+}
+
+bool
+presence_sweep(struct unit *u, int64_t mark_ms, long *changed, struct err *err)
+{
+    const struct service_state *state = mark_alive(u, mark_ms, err);
     struct db_tx *tx = db_single(u->db);
     const struct list *rows;
 
     *changed = 0;
-    const struct service_state *state =
-        store_service_state_mark(tx, gap < GAP_LEAST_MS ? GAP_LEAST_MS : gap, u->mem, err);
     if (state == NULL)
-        return err->code != ERR_NONE
-                   ? false
-                   : err_fault(err, ERR_INTERNAL_ERROR, "service_state has no row");
+        return false;
 
     struct presence_silence silence = {
         .up_since_us = state->up_since_us,

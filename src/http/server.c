@@ -504,7 +504,7 @@ http_open(const struct http_options *options, struct err *err)
         MHD_OPTION_EXTERNAL_LOGGER, log_library, http, MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
         options->connections, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)((options->idle_timeout + 999) / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        (unsigned)((options->idle_timeout + 999) / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 0,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL, MHD_OPTION_URI_LOG_CALLBACK, begin_request,
         http, MHD_OPTION_NOTIFY_COMPLETED, end_request, http, MHD_OPTION_NOTIFY_CONNECTION,
         peer_notify, http, MHD_OPTION_END);

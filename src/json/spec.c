@@ -281,6 +281,14 @@ clean(const char *name, char out[NAME_MAX_SHOWN + 1])
 }
 
 static bool
+looks_like_a_name(const char *name)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+
+    return n > 0 && n <= 32 && name[n] == '\0';
+}
+
+static bool
 fault_unknown(const struct reader *rd, const struct spec *spec, const char *name)
 {
     char shown[NAME_MAX_SHOWN + 1], path[PATH_MAX_SHOWN + 1];
@@ -295,6 +303,9 @@ fault_unknown(const struct reader *rd, const struct spec *spec, const char *name
             nearest = f->key;
         }
     }
+    /* What is no name of any kind may be a secret in the wrong place: it is not shown. */
+    if (nearest == NULL && !looks_like_a_name(name))
+        return err_setf(rd->err, ERR_VALIDATION_ERROR, NULL, "Unknown %s.", rd->noun);
     snprintf(path, sizeof path, "%s%s", rd->prefix, clean(name, shown));
     if (nearest == NULL)
         return err_setf(rd->err, ERR_VALIDATION_ERROR, path, "Unknown %s \"%s\".", rd->noun, path);

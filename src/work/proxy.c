@@ -434,6 +434,9 @@ proxy_begin(struct request *rq, struct err *err)
         return err_set(err, ERR_CONNECTION_NOT_FOUND, NULL, NULL);
     if (!read_protocol(p, err))
         return false;
+    int64_t most = service_of(rq)->upload_max;
+    if (most > 0 && rq->upload_size > most)
+        return err_set(err, ERR_PAYLOAD_TOO_LARGE, NULL, NULL);
     rq->parked = true;
     find_out(rq);
     return true;

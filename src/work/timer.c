@@ -16,6 +16,7 @@
 enum {
     SLOTS = 60, /* parts of the health check's interval              */
     ROUND_MS = 200,
+    MARK_MS = 5000,       /* at most, between two marks that we are alive      */
     CLEAN_STEPS_MAX = 20, /* small deletes in one go                           */
 };
 
@@ -92,12 +93,27 @@ health(struct timer_thread *t, struct unit *u, struct err *err)
     return true;
 }
 
+/* How often the service marks itself alive: often enough that an outage of seconds is seen. */
+static int64_t
+mark_ms(const struct timer_thread *t)
+{
+    int64_t interval = t->service->background.interval;
+
+    return interval < MARK_MS ? interval : MARK_MS;
+}
+
+static bool
+alive(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    return presence_alive(u, mark_ms(t), err);
+}
+
 static bool
 sweep(struct timer_thread *t, struct unit *u, struct err *err)
 {
     long changed = 0;
 
-    if (!presence_sweep(u, t->service->background.interval, &changed, err))
+    if (!presence_sweep(u, mark_ms(t), &changed, err))
         return false;
     metrics_add(METRIC_TRANSITIONS, changed);
     metrics_set(METRIC_SWEEP_LAST_SUCCESS, clock_wall_ms() / 1000);
@@ -148,16 +164,28 @@ clean(struct timer_thread *t, struct unit *u, struct err *err)
 
 static const struct chore {
     const char *name;
-    int64_t period_ms; /* 0: the presence interval */
+    int64_t period_ms; /* 0: the presence interval, when that is shorter than longest_ms */
+    int64_t longest_ms;
     chore_fn *run;
     bool needs_database;
 } chores[] = {
-    { "health", 1, health, true },   /* every round: it spreads itself over the interval */
-    { "sweep", 0, sweep, true },     /* silence becomes idle, then offline               */
-    { "count", 60000, count, true }, /* what metrics and account limits go by            */
-    { "gauges", 1000, gauges, false },
-    { "clean", 60000, clean, true }, /* hints, idempotency rows, old records             */
+    { "health", 1, 0, health, true },       /* every round: it spreads itself over the interval */
+    { "sweep", 0, INT64_MAX, sweep, true }, /* silence becomes idle, then offline           */
+    { "alive", 0, MARK_MS, alive, true },   /* an outage of ours is nobody's silence        */
+    { "count", 60000, 0, count, true },     /* what metrics and account limits go by            */
+    { "gauges", 1000, 0, gauges, false },
+    { "clean", 60000, 0, clean, true }, /* hints, idempotency rows, old records             */
 };
+
+static int64_t
+period_of(const struct timer_thread *t, const struct chore *chore)
+{
+    int64_t interval = t->service->background.interval;
+
+    if (chore->period_ms > 0)
+        return chore->period_ms;
+    return interval < chore->longest_ms ? interval : chore->longest_ms;
+}
 
 static void
 run_chore(struct timer_thread *t, const struct chore *chore)
@@ -186,12 +214,9 @@ run(void *arg)
         bool open = atomic_load(&service->gate) && atomic_load(&service->db_up);
 
         for (size_t i = 0; i < COUNT(chores); i++) {
-            int64_t period =
-                chores[i].period_ms > 0 ? chores[i].period_ms : service->background.interval;
-
             if (clock_ms() < due[i] || (chores[i].needs_database && !open))
                 continue;
-            due[i] = clock_ms() + period;
+            due[i] = clock_ms() + period_of(t, &chores[i]);
             run_chore(t, &chores[i]);
         }
         service_beat(t->pulse);

@@ -10,7 +10,7 @@ def cores():
 
 
 def stat_of(pid):
-    """Parent and CPU (ticks, with that of its reaped children) of a process; None when it is gone."""
+    """Parent and CPU (ticks, reaped children included) of a process; None when it is gone."""
     try:
         with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as f:
             words = f.read().rpartition(")")[2].split()
@@ -51,7 +51,7 @@ def memory(pid, what="VmRSS"):
 
 
 def idle_and_all():
-    """Ticks of all cores since the start of the machine: idle (waiting for the disk too), and all."""
+    """Ticks of all cores since the machine was started: idle (or waiting for the disk), all."""
     with open("/proc/stat", encoding="utf-8") as f:
         words = [int(word) for word in f.readline().split()[1:9]]
     return words[3] + words[4], sum(words)

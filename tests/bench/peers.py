@@ -451,7 +451,7 @@ def pgbench(registry, script, seconds, clients, folder, **values):
 
 
 class Held:
-    """Connections that are opened, used once, and then do nothing: idle, or waiting for an answer."""
+    """Connections that are used once and then do nothing: idle, or waiting for an answer."""
 
     def __init__(self, address, count, request, answered):
         self.sockets = []

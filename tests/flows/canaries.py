@@ -39,7 +39,6 @@ class Secrets(Flow):
             {**made, "license": "Nope"},
             {**made, "endpoint_url": "x:" + mark},
             {**made, "endpoint_api_key": mark + "\r\n"},
-            {**made, mark: 1},
             {**made, "name": 5},
         ):
             ask(api, "POST", "/api/agents", bad)

@@ -88,7 +88,6 @@ class Crash(Flow):
         for n in range(10):
             self.round(ledger, lock, kills[n % 3])
             self.daemon.check_log()
-            Client.documents.clear()
             if self.daemon.process is None:
                 self.daemon.start()
             else:

@@ -15,19 +15,20 @@ class Drain(Flow):
     settings = {"server.drain_timeout": "10s"}
 
     def setUp(self):
-        if self.daemon.process is None:
-            self.daemon.start()
-            Client.documents.clear()
-            type(self).api = Client(self.daemon)
+        self.restart({})
         self.upstream = Upstream()
         self.addCleanup(self.upstream.close)
         self.caller = self.api.register("caller")
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.api.close()
-        if cls.daemon.process is not None:
-            cls.daemon.stop()
+    def tearDown(self):
+        self.api.close()
+        self.daemon.stop()
+
+    def restart(self, settings):
+        self.daemon.stop()
+        self.daemon.settings = {**self.settings, **settings}
+        self.daemon.start()
+        type(self).api = Client(self.daemon)
 
     def path(self, to):
         agent = self.api.register(endpoint_url=self.upstream.url(to))
@@ -62,11 +63,7 @@ class Drain(Flow):
         self.daemon.stop()
 
     def test_an_endless_stream_is_cut_at_the_end_of_patience(self):
-        self.daemon.stop()
-        self.daemon.settings["server.drain_timeout"] = "2s"
-        self.daemon.start()
-        Client.documents.clear()
-        type(self).api = Client(self.daemon)
+        self.restart({"server.drain_timeout": "2s"})
         stream = Stream(self.daemon.address)
         stream.head(
             "POST",
@@ -75,14 +72,14 @@ class Drain(Flow):
         )
         stream.answer()
         self.upstream.events.put(b"one")
-        next(stream.pieces())
+        pieces = stream.pieces()
+        next(pieces)
         start = time.monotonic()
         self.term()
         with self.assertRaises(Truncated):
-            stream.body()
+            list(pieces)
         self.daemon.stop()
         self.assertLess(time.monotonic() - start, 8)
-        self.daemon.settings["server.drain_timeout"] = "10s"
 
     def test_nothing_new_is_accepted_and_kept_connections_are_told(self):
         slow = self.path("/delay/3000")
@@ -103,16 +100,11 @@ class Drain(Flow):
         self.daemon.stop()
 
     def test_readiness_drops_first_when_a_delay_is_set(self):
-        self.daemon.stop()
-        self.daemon.settings["server.drain_delay"] = "2s"
-        self.daemon.start()
-        Client.documents.clear()
-        type(self).api = Client(self.daemon)
+        self.restart({"server.drain_delay": "2s"})
         self.term()
         wait_for(lambda: self.api.get("/readyz").status == 503, 1.5, "not ready")
         self.assertEqual(Client(self.daemon).get("/healthz").status, 200)
         self.daemon.stop()
-        del self.daemon.settings["server.drain_delay"]
 
     def test_a_second_signal_cuts_the_waiting_short(self):
         slow = self.path("/delay/20000")
@@ -154,10 +146,7 @@ class Drain(Flow):
         api = Client(self.daemon, self.caller["token"])
         for _ in range(50):
             self.assertEqual(api.post("/api/proxy/" + connection["id"], {}).status, 200)
-        self.daemon.stop()
-        self.daemon.start()
-        Client.documents.clear()
-        type(self).api = Client(self.daemon)
+        self.restart({})
         count = self.daemon.psql(
             "SELECT count(*) FROM calls WHERE connection_id = '%s'" % connection["id"]
         )

@@ -89,6 +89,15 @@ class Database(Flow):
         cls.upstream = Upstream()
         cls.addClassCleanup(cls.upstream.close)
 
+    def setUp(self):
+        """The faults of the test before are over: every session answers again."""
+
+        def settled():
+            replies = [self.api.post("/api/agents", {"name": "settled"}).status for _ in range(30)]
+            return set(replies) == {201}
+
+        wait_for(settled, 15, "the database serves all sessions", 0.2)
+
     def cluster(self):
         """The postmaster and its children."""
         postmaster, found = self.daemon.postmaster(), []

@@ -222,6 +222,7 @@ class Verbs(unittest.TestCase):
 
     def test_a_bad_setting_is_refused_with_its_name(self):
         with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
             data = os.path.join(folder, "data")
             for name, value in (
                 ("ROSTERD_PRESENCE_WINDOW", "soon"),

@@ -206,12 +206,12 @@ class Client:
         self.address = daemon.address
         self.credential = daemon.key if credential == "key" else credential
         self.link = None
-        if daemon.url not in Client.documents:
+        if (daemon.url, daemon.started) not in Client.documents:
             status, _, body = self.exchange("GET", "/openapi.json", b"", {})
             if status != 200:
                 raise Undeclared("GET /openapi.json answers %d" % status)
-            Client.documents[daemon.url] = Document(json.loads(body))
-        self.document = Client.documents[daemon.url]
+            Client.documents[daemon.url, daemon.started] = Document(json.loads(body))
+        self.document = Client.documents[daemon.url, daemon.started]
 
     def with_credential(self, credential):
         other = object.__new__(Client)

@@ -92,7 +92,7 @@ names_the_parameter_at_fault(void **state)
         { { "q", "\xff" }, "q: must be UTF-8 text." },
         { { "limits", "5" }, "Unknown parameter \"limits\"; did you mean \"limit\"?" },
         { { "page", "5" }, "Unknown parameter \"page\"." },
-        { { "\xff", "5" }, "Unknown parameter \"?\"." },
+        { { "\xff", "5" }, "Unknown parameter." },
     };
 
     (void)state;
@@ -105,7 +105,7 @@ names_the_parameter_at_fault(void **state)
             fail_msg("taken: %s=%s", cases[i].param.name, cases[i].param.value);
         assert_int_equal(err.code, ERR_VALIDATION_ERROR);
         assert_string_equal(err.reason, cases[i].reason);
-        assert_string_equal(err.field, *cases[i].param.name == '\xff' ? "?" : cases[i].param.name);
+        assert_string_equal(err.field, *cases[i].param.name == '\xff' ? "" : cases[i].param.name);
         arena_free(mem);
     }
 }

@@ -286,11 +286,10 @@ names_an_unknown_member_and_the_one_that_was_meant(void **state)
           "Unknown member \"inner.model\"; did you mean \"models\"?" },
         { "{\"endpoint\":1}", "endpoint", "Unknown member \"endpoint\"." },
         { "{\"ids\":1}", "ids", "Unknown member \"ids\"." },
-        { "{\"\":1}", "", "Unknown member \"\"." },
-        { "{\"<b>\\u202e\\\"\\n\\u001b\":1}", "?b>??????", "Unknown member \"?b>??????\"." },
-        { "{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":1}",
-          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-          "Unknown member \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"." },
+        { "{\"\":1}", "", "Unknown member." },
+        { "{\"<b>\\u202e\\\"\\n\\u001b\":1}", "", "Unknown member." },
+        { "{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":1}", "",
+          "Unknown member." },
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
