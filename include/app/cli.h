@@ -50,8 +50,8 @@ const char *cli_get(const struct cli *cli, const char *option);
 int cli_fail(enum cli_exit code, const char *hint, const char *sentence, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same for an err: its reason, and its note when there is one. */
-int cli_fail_err(const struct err *err);
+/* The same for an err: its reason, and its note when there is one. The hint may be NULL. */
+int cli_fail_err(const struct err *err, const char *hint);
 
 /* A line to stderr that is no failure. */
 void cli_say(const char *sentence, ...) __attribute__((format(printf, 1, 2)));

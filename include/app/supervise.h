@@ -7,7 +7,7 @@
 struct supervise {
     struct app *app;
     int signals;                 /* of supervise_open                                     */
-    void (*on_hup)(void *arg);   /* SIGHUP; NULL: it stops, as SIGTERM does               */
+    bool (*on_hup)(void *arg);   /* SIGHUP: false, nothing changed; NULL: SIGHUP stops    */
     void (*on_child)(void *arg); /* SIGCHLD, and once a second; may be NULL               */
     bool (*on_ready)(void *arg); /* once, when it can serve first; false stops; may be NULL */
     void *arg;

@@ -48,6 +48,10 @@ void presence_predict(const struct core *core, struct presence *presence);
 struct page *presence_transitions(struct unit *u, const struct transition_filter *filter,
                                   struct err *err) MUST_CHECK;
 
+/* Whether this node is the one that checks endpoints: the first that asks, until its connection
+ * ends. To be asked again and again, on one connection. */
+bool presence_leads(struct unit *u, bool *leads, struct err *err) MUST_CHECK;
+
 /* Endpoints to be checked in one second of the minute (slot 0–59): a list of struct probe_target.
  */
 struct probe_target {

@@ -14,4 +14,12 @@ struct service_state {
 struct service_state *store_service_state_mark(struct db_tx *tx, int64_t gap_ms, struct arena *mem,
                                                struct err *err) MUST_CHECK;
 
+/* Takes the session's lock on the health check, if nobody has it; whether this session holds it. It
+ * goes with the connection. */
+struct service_lead {
+    bool leads;
+};
+struct service_lead *store_service_state_lead(struct db_tx *tx, struct arena *mem,
+                                              struct err *err) MUST_CHECK;
+
 #endif

@@ -5,6 +5,9 @@
 #include "base/must.h"
 #include "http/request.h"
 
+/* What X-Tragentics-Protocol may say; NULL-terminated. */
+extern const char *const proxy_protocols[];
+
 /* Handler of the streaming rows: rq->args[0] is the connection, rq->rest the further path. Parks;
  * fails with the codes of the row. */
 bool proxy_begin(struct request *rq, struct err *err) MUST_CHECK;

@@ -20,7 +20,7 @@ is_new_file(const struct list *faults, size_t i)
             (before->where[n] == ':' || before->where[n] == '\0'))
             return false;
     }
-    return strncmp(f->where, "environment ", 12) != 0;
+    return strncmp(f->where, "environment ", 12) != 0 && strcmp(f->where, "command line") != 0;
 }
 
 int
@@ -34,8 +34,10 @@ check_report(const struct list *faults)
         fprintf(stderr, "%s: %s\n", f->where, f->text);
         files += is_new_file(faults, i);
     }
-    fprintf(stderr, "%zu fault%s in %zu file%s. Nothing was changed.\n", faults->n,
-            faults->n == 1 ? "" : "s", files, files == 1 ? "" : "s");
+    fprintf(stderr, "%zu fault%s", faults->n, faults->n == 1 ? "" : "s");
+    if (files > 0)
+        fprintf(stderr, " in %zu file%s", files, files == 1 ? "" : "s");
+    fputs(". Nothing was changed.\n", stderr);
     return EXIT_CONFIG;
 }
 

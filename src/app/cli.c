@@ -120,9 +120,9 @@ exit_of(const struct err *err)
 }
 
 int
-cli_fail_err(const struct err *err)
+cli_fail_err(const struct err *err, const char *hint)
 {
-    return cli_fail(exit_of(err), NULL, "%s%s%s%s", err->reason, err->note[0] != '\0' ? " (" : "",
+    return cli_fail(exit_of(err), hint, "%s%s%s%s", err->reason, err->note[0] != '\0' ? " (" : "",
                     err->note, err->note[0] != '\0' ? ")" : "");
 }
 
@@ -186,6 +186,17 @@ words_matched(const struct verb *verb, int argc, char **argv)
                : 0;
 }
 
+static bool
+is_first_word(const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const struct verb *v = verbs; v->name != NULL; v++)
+        if (strncmp(v->name, word, n) == 0 && v->name[n] == ' ')
+            return true;
+    return false;
+}
+
 static int
 unknown_verb(struct arena *mem, int argc, char **argv)
 {
@@ -205,15 +216,16 @@ unknown_verb(struct arena *mem, int argc, char **argv)
         }
     }
     /* "rosterd key" is half a verb: its other half is worth more than a guess. */
-    for (const struct verb *v = verbs; v->name != NULL; v++) {
-        size_t n = strlen(argv[0]);
-        if (strncmp(v->name, argv[0], n) == 0 && v->name[n] == ' ' && argc < 2)
-            return cli_fail(EXIT_USAGE, arena_printf(mem, "rosterd %s", v->name),
-                            "\"%s\" needs a second word", argv[0]);
-    }
+    bool half = is_first_word(argv[0]);
+    if (half && argc < 2)
+        return cli_fail(EXIT_USAGE, arena_printf(mem, "rosterd help %s", argv[0]),
+                        "\"%s\" needs a second word", argv[0]);
     if (best != NULL && near_enough(least, given))
         return cli_fail(EXIT_USAGE, "rosterd help", "unknown verb \"%.64s\"; did you mean \"%s\"?",
                         given, best);
+    if (half)
+        return cli_fail(EXIT_USAGE, arena_printf(mem, "rosterd help %s", argv[0]),
+                        "unknown verb \"%s %.64s\"", argv[0], argv[1]);
     return cli_fail(EXIT_USAGE, "rosterd help", "unknown verb \"%.64s\"", argv[0]);
 }
 
@@ -233,9 +245,13 @@ help_run(struct cli *cli)
     for (const struct verb *v = verbs; v->name != NULL; v++) {
         size_t first = strlen(words[0]);
         bool group = n == 1 && strncmp(v->name, words[0], first) == 0 && v->name[first] == ' ';
+        size_t matched = (size_t)words_matched(v, (int)n, words);
 
-        if (!group && words_matched(v, (int)n, words) == 0)
+        if (!group && matched == 0)
             continue;
+        if (!group && cli->args.n > matched)
+            return cli_fail(EXIT_USAGE, "rosterd help", "\"%.64s\" is not expected here",
+                            cli->args.v[matched]);
         if (any)
             putchar('\n');
         put_verb(stdout, v);
@@ -245,6 +261,15 @@ help_run(struct cli *cli)
 }
 
 enum { OPTIONS_MAX = 16 };
+
+/* What getopt just stopped at: of short ones it names the letter, and may not have passed them. */
+static const char *
+refused_option(struct arena *mem, char **argv)
+{
+    bool is_long = strncmp(argv[optind - 1], "--", 2) == 0;
+
+    return optopt == 0 || is_long ? argv[optind - 1] : arena_printf(mem, "-%c", optopt);
+}
 
 /* Reads options and arguments; false, said and *code set, when they are not as the verb wants. */
 static bool
@@ -262,9 +287,10 @@ read_options(struct cli *cli, int argc, char **argv, int *code)
     optind = 0;
     while ((c = getopt_long(argc, argv, ":", table, &which)) != -1) {
         if (c == ':' || c == '?') {
-            *code = cli_fail(EXIT_USAGE, usage,
-                             c == ':' ? "%s needs a value" : "\"%s\" is not an option of this verb",
-                             argv[optind - 1]);
+            *code =
+                cli_fail(EXIT_USAGE, usage,
+                         c == ':' ? "%s needs a value" : "\"%.64s\" is not an option of this verb",
+                         refused_option(cli->mem, argv));
             return false;
         }
         if (cli_get(cli, table[which].name) != NULL) {
@@ -323,7 +349,7 @@ cli_main(int argc, char **argv)
         code = run_verb(mem, argc, argv);
     }
     /* A full disk or a closed pipe must not look like success. */
-    if (fflush(stdout) != 0 && code == EXIT_DONE)
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == EXIT_DONE)
         code = cli_fail(EXIT_FAILED, NULL, "the output could not be written");
     arena_free(mem);
     return code;

@@ -93,7 +93,7 @@ migrate(struct dev *dev)
 
     db_close(db);
     if (!did)
-        cli_fail_err(&err);
+        cli_fail_err(&err, NULL);
     return did;
 }
 
@@ -161,7 +161,7 @@ make_api_key(struct dev *dev)
         key = keys_create(&unit, "system", "rosterd dev", scopes, &err);
     db_close(db);
     if (key == NULL) {
-        cli_fail_err(&err);
+        cli_fail_err(&err, NULL);
         return false;
     }
     dev->api_key = key->token;
@@ -248,11 +248,11 @@ serve(struct dev *dev)
     struct err err = { 0 };
 
     dev->app = app_open(dev->config, &err);
-    if (dev->app == NULL) {
-        int code = cli_fail_err(&err);
-        cli_say("hint: is another rosterd running? --listen HOST:PORT chooses another port");
-        return code;
-    }
+    if (dev->app == NULL)
+        return cli_fail_err(&err, strcmp(err.field, "server.listen") == 0
+                                      ? "is another rosterd running? --listen HOST:PORT chooses "
+                                        "another port"
+                                      : NULL);
     dev->self.port = app_port(dev->app);
     dev->self.host = arena_textn(dev->mem, listen, (size_t)(strrchr(listen, ':') - listen));
     bool did = supervise_run(&(struct supervise){ .app = dev->app,
@@ -284,8 +284,10 @@ run(struct dev *dev)
 static bool
 check_settings(struct cli *cli)
 {
+    struct param listen = { "server.listen", cli_get(cli, "listen") };
+    struct params params = { &listen, listen.value == NULL ? 0 : 1 };
     struct list faults;
-    struct config_source source = { .dev = true, .no_secrets = true };
+    struct config_source source = { .overrides = &params, .dev = true, .no_secrets = true };
 
     if (config_load(&source, cli->mem, &faults) != NULL)
         return true;

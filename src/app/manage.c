@@ -59,7 +59,7 @@ migrate_up_run(struct cli *cli)
     if (!migrate_up(db, &ran, cli->mem, &err) ||
         !migrate_is_current(db, &done.version, cli->mem, &err)) {
         if (err.code != ERR_NONE)
-            return cli_fail_err(&err);
+            return cli_fail_err(&err, NULL);
         return cli_fail(EXIT_FAILED, "rosterd migrate status", "the schema is not this binary's");
     }
     done.applied = ran;
@@ -82,7 +82,7 @@ migrate_status_run(struct cli *cli)
     if (db == NULL)
         return code;
     if (!migrate_status(db, &list, cli->mem, &err))
-        return cli_fail_err(&err);
+        return cli_fail_err(&err, NULL);
     if (cli_get(cli, "json") != NULL) {
         instance_print_list(cli, &migration_spec, &list);
         return EXIT_DONE;
@@ -113,7 +113,7 @@ key_create_run(struct cli *cli)
         return cli_fail(EXIT_USAGE, "rosterd key create --org system --scope agents:read",
                         "--%s is missing", org == NULL ? "org" : "scope");
     if (!scopes_read(scope, &scopes, &err))
-        return cli_fail_err(&err);
+        return cli_fail_err(&err, NULL);
     struct db *db = instance_open(cli, &code);
     if (db == NULL)
         return code;
@@ -122,7 +122,7 @@ key_create_run(struct cli *cli)
     const struct api_key *key =
         keys_create(&unit, org, name == NULL ? "command line" : name, scopes, &err);
     if (key == NULL)
-        return cli_fail_err(&err);
+        return cli_fail_err(&err, NULL);
     if (cli_get(cli, "json") != NULL)
         instance_print(cli, &key_spec, key);
     else

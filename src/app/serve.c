@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,14 +37,13 @@ take_over(struct serving *serving, const struct config *fresh, struct arena *mem
     log_event(LOG_INFO, "reloaded", LOG_N("held", held.n));
 }
 
-static void
+static bool
 reload(void *arg)
 {
     struct serving *serving = arg;
     struct cli cli = *serving->cli;
     struct list faults;
 
-    notify_reloading();
     cli.mem = arena_new();
     const struct config *fresh = check_load(&cli, &faults);
     if (fresh != NULL)
@@ -54,9 +54,8 @@ reload(void *arg)
     }
     if (fresh == NULL)
         log_event(LOG_ERROR, "reload_refused", LOG_N("faults", faults.n));
-    notify_send(fresh != NULL ? "READY=1\nSTATUS=ready, reloaded"
-                              : "READY=1\nSTATUS=ready; the reload was refused, see the log");
     arena_free(cli.mem);
+    return fresh != NULL;
 }
 
 /* Secrets are in memory: no core dumps, no ptrace. The leak checker of sanitizer builds needs it.
@@ -67,6 +66,18 @@ hide_memory(void)
 #if !defined(__SANITIZE_ADDRESS__)
     prctl(PR_SET_DUMPABLE, 0);
 #endif
+}
+
+static const char *
+hint_for(const struct err *err)
+{
+    if (strcmp(err->field, "server.listen") == 0)
+        return "is another rosterd running? server.listen chooses another address";
+    if (strcmp(err->field, "database.schema") == 0)
+        return "rosterd migrate up brings an older schema up to date; see rosterd migrate status";
+    if (strcmp(err->field, "crypto.master_key") == 0)
+        return "the key file must hold every key this database was used with; new ones go first";
+    return NULL;
 }
 
 int
@@ -88,7 +99,7 @@ serve_run(struct cli *cli)
     serving.app = app_open(serving.config, &err);
     if (serving.app == NULL) {
         close(signals);
-        return cli_fail_err(&err);
+        return cli_fail_err(&err, hint_for(&err));
     }
     supervise_run(&(struct supervise){
         .app = serving.app, .signals = signals, .on_hup = reload, .arg = &serving });

@@ -4,6 +4,7 @@
 #include "app/notify.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,6 +16,8 @@
 #include <unistd.h>
 
 enum { TICK_MS = 1000, UNREADY_TICK_MS = 20, EXTEND_MS = 10000, DRAIN_TICK_MS = 50 };
+
+#define DATABASE_AWAY "not ready: the database does not answer"
 
 void
 supervise_environment(void)
@@ -107,9 +110,10 @@ close_app(void *arg)
 
 /* app_close waits, so another thread calls it: this one must hear the second signal. */
 static void
-drain(const struct supervise *s)
+drain(const struct supervise *s, int watchdog_ms)
 {
     struct closing closing = { .app = s->app };
+    int64_t pulse_at = clock_ms();
     pthread_t thread;
 
     notify_send("STOPPING=1\nSTATUS=draining");
@@ -123,6 +127,11 @@ drain(const struct supervise *s)
         int signo = next_signal(s->signals, DRAIN_TICK_MS);
         if (signo == SIGINT || signo == SIGTERM)
             closing.hurry = 1;
+        /* The loops end one by one: from here on the bound is systemd's time for a stop. */
+        if (watchdog_ms > 0 && clock_ms() >= pulse_at) {
+            notify_send("WATCHDOG=1");
+            pulse_at = clock_ms() + watchdog_ms;
+        }
     }
     log_event(LOG_INFO, "stopped", LOG_N("hurried", closing.hurry));
 }
@@ -150,7 +159,7 @@ tick(const struct supervise *s, struct ticking *t, int64_t now)
         log_event(LOG_INFO, "ready", LOG_N("port", app_port(s->app)));
         notify_send("READY=1\nSTATUS=ready");
     } else if (ready != t->is_ready) {
-        notify_status(ready ? "ready" : "not ready: the database does not answer");
+        notify_status(ready ? "ready" : DATABASE_AWAY);
     }
     t->is_ready = ready;
     if (!t->was_ready && now >= t->extend_at) {
@@ -174,12 +183,30 @@ tick_ms(const struct ticking *t)
     return t->watchdog_ms > 0 && t->watchdog_ms < TICK_MS ? t->watchdog_ms : TICK_MS;
 }
 
+/* Before the first READY=1 nobody waits for the end of a reload, and its READY=1 would be untrue.
+ */
+static void
+reload(const struct supervise *s, const struct ticking *t)
+{
+    if (t->was_ready)
+        notify_reloading();
+    bool taken = s->on_hup(s->arg);
+    metrics_set(METRIC_RELOAD_SUCCESSFUL, taken);
+    if (!t->was_ready)
+        return;
+    if (!t->is_ready)
+        notify_send("READY=1\nSTATUS=" DATABASE_AWAY);
+    else
+        notify_send(taken ? "READY=1\nSTATUS=ready, reloaded"
+                          : "READY=1\nSTATUS=ready; the reload was refused, see the log");
+}
+
 /* False: it asks for the end. */
 static bool
-take_signal(const struct supervise *s, int signo)
+take_signal(const struct supervise *s, const struct ticking *t, int signo)
 {
     if (signo == SIGHUP && s->on_hup != NULL)
-        s->on_hup(s->arg);
+        reload(s, t);
     else if (signo == SIGINT || signo == SIGTERM || signo == SIGHUP)
         return false;
     if (s->on_child != NULL)
@@ -193,8 +220,9 @@ supervise_run(const struct supervise *s)
     struct ticking t = { .watchdog_ms = notify_watchdog_ms() };
     bool well = true;
 
-    while (well && take_signal(s, next_signal(s->signals, tick_ms(&t))))
+    metrics_set(METRIC_RELOAD_SUCCESSFUL, 1);
+    while (well && take_signal(s, &t, next_signal(s->signals, tick_ms(&t))))
         well = tick(s, &t, clock_ms());
-    drain(s);
+    drain(s, t.watchdog_ms);
     return well;
 }

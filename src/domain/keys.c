@@ -105,7 +105,7 @@ check_recorded(const struct keyring *keys, const struct master_key_row *row, str
         ids_hex(row->key_id.v, row->key_id.n, id);
     if (!is_in_ring(keys, row->key_id))
         return err_setf(
-            err, ERR_INTERNAL_ERROR, NULL,
+            err, ERR_INTERNAL_ERROR, "crypto.master_key",
             "Secrets in this database are sealed with master key %s, which is not in the "
             "key file.",
             id);
@@ -115,7 +115,7 @@ check_recorded(const struct keyring *keys, const struct master_key_row *row, str
     if (plain == NULL || secret_size(plain) != strlen(check_text) ||
         memcmp(secret_bytes(plain), check_text, strlen(check_text)) != 0)
         return err_setf(
-            err, ERR_INTERNAL_ERROR, NULL,
+            err, ERR_INTERNAL_ERROR, "crypto.master_key",
             "Master key %s in the key file is not the one that sealed the secrets in this "
             "database.",
             id);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "domain_priv.h"
+#include "store/service_state.h"
 
 #include <string.h>
 
@@ -47,4 +48,13 @@ presence_due(struct unit *u, int slot, struct list *targets, struct err *err)
             after = ((const struct agent_probe *)rows->v[rows->n - 1])->id;
     } while (rows->n == ROWS);
     return true;
+}
+
+bool
+presence_leads(struct unit *u, bool *leads, struct err *err)
+{
+    const struct service_lead *lead = store_service_state_lead(db_single(u->db), u->mem, err);
+
+    *leads = lead != NULL && lead->leads;
+    return lead != NULL;
 }

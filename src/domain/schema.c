@@ -12,7 +12,7 @@ schema_check(struct unit *u, int64_t *version, struct err *err)
         return keys_check_master(u, err);
     if (err->code != ERR_NONE)
         return false;
-    return err_setf(err, ERR_INTERNAL_ERROR, NULL,
+    return err_setf(err, ERR_INTERNAL_ERROR, "database.schema",
                     "The database has schema version %lld, which is not that of this binary.",
                     (long long)*version);
 }

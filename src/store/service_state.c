@@ -7,7 +7,13 @@ static const struct db_col columns[] = {
 
 static const struct db_shape row = DB_SHAPE(struct service_state, columns);
 
-enum { MARK };
+static const struct db_col lead_columns[] = {
+    { BOOL_AT(struct service_lead, leads) },
+};
+
+static const struct db_shape lead_row = DB_SHAPE(struct service_lead, lead_columns);
+
+enum { MARK, LEAD };
 
 /* clang-format off */
 const struct stmt store_service_state_stmts[] = {
@@ -18,6 +24,13 @@ const struct stmt store_service_state_stmts[] = {
         " last_alive = greatest(last_alive, roster_now())"
         " RETURNING us(up_since)",
         &row },
+    /* Taking the lock again would only count it up: one that is held is left alone. */
+    [LEAD] = { "service_state_lead",
+        "SELECT CASE WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory'"
+        " AND classid = 1919905652 AND objid = 1 AND objsubid = 2 AND granted"
+        " AND pid = pg_backend_pid()) THEN true"
+        " ELSE pg_try_advisory_lock(1919905652, 1) END",
+        &lead_row },
     STMT_END,
 };
 /* clang-format on */
@@ -26,4 +39,10 @@ struct service_state *
 store_service_state_mark(struct db_tx *tx, int64_t gap_ms, struct arena *mem, struct err *err)
 {
     return db_one(tx, &store_service_state_stmts[MARK], DB_ARGS(DB_INT(gap_ms)), mem, err);
+}
+
+struct service_lead *
+store_service_state_lead(struct db_tx *tx, struct arena *mem, struct err *err)
+{
+    return db_one(tx, &store_service_state_stmts[LEAD], DB_NO_ARGS, mem, err);
 }

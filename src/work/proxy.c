@@ -18,7 +18,7 @@
 
 enum { HIGH_WATER = 64 * 1024, LOW_WATER = 16 * 1024, TOUCH_MS = 10 * 1000 };
 
-static const char *const protocols[] = { "mcp", "a2a", "openai", "anp", "acp", NULL };
+const char *const proxy_protocols[] = { "mcp", "a2a", "openai", "anp", "acp", NULL };
 
 static void find_out(struct request *rq);
 
@@ -411,9 +411,9 @@ read_protocol(struct proxied *p, struct err *err)
 
     if (given == NULL)
         return true;
-    for (size_t i = 0; protocols[i] != NULL; i++)
-        if (strcasecmp(given, protocols[i]) == 0) {
-            p->protocol = protocols[i];
+    for (size_t i = 0; proxy_protocols[i] != NULL; i++)
+        if (strcasecmp(given, proxy_protocols[i]) == 0) {
+            p->protocol = proxy_protocols[i];
             return true;
         }
     return err_set(err, ERR_VALIDATION_ERROR, "X-Tragentics-Protocol",

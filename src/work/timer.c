@@ -27,6 +27,7 @@ struct timer_thread {
     struct pulse *pulse;
     pthread_t thread;
     atomic_bool end;
+    bool leads;   /* this node checks the endpoints                     */
     int64_t slot; /* the last one asked for, counted since 1970        */
 };
 
@@ -81,7 +82,7 @@ health(struct timer_thread *t, struct unit *u, struct err *err)
     int64_t width = t->service->background.interval / SLOTS;
     int64_t now = clock_ms() / (width > 0 ? width : 1);
 
-    if (!t->service->background.health)
+    if (!t->service->background.health || !t->leads)
         return true;
     if (t->slot == 0 || now - t->slot > SLOTS)
         t->slot = now - 1;
@@ -100,6 +101,12 @@ mark_ms(const struct timer_thread *t)
     int64_t interval = t->service->background.interval;
 
     return interval < MARK_MS ? interval : MARK_MS;
+}
+
+static bool
+lead(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    return presence_leads(u, &t->leads, err);
 }
 
 static bool
@@ -169,6 +176,7 @@ static const struct chore {
     chore_fn *run;
     bool needs_database;
 } chores[] = {
+    { "lead", 1000, 0, lead, true },        /* one node of many checks the endpoints         */
     { "health", 1, 0, health, true },       /* every round: it spreads itself over the interval */
     { "sweep", 0, INT64_MAX, sweep, true }, /* silence becomes idle, then offline           */
     { "alive", 0, MARK_MS, alive, true },   /* an outage of ours is nobody's silence        */

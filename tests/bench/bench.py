@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from http.client import HTTPException
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -61,7 +62,7 @@ def main():
     for name in given.lanes or (QUICK if given.quick else list(LANES)):
         try:
             done = run(name, runs)
-        except (Wrong, Failed, OSError, subprocess.SubprocessError) as fault:
+        except (Wrong, Failed, OSError, HTTPException, subprocess.SubprocessError) as fault:
             traceback.print_exc()
             failures.append({"lane": name, "fault": str(fault)})
             continue

@@ -37,19 +37,25 @@ class Wrong(Exception):
 
 
 class Api:
-    """A few requests by hand, over one kept connection."""
+    """A few requests by hand. The daemon may close a connection that was idle, so a new one is made
+    after a pause."""
+
+    PAUSE = 5
 
     def __init__(self, address, credential):
         self.link = http.client.HTTPConnection(*address, timeout=30)
-        self.credential = credential
+        self.credential, self.used = credential, time.monotonic()
 
     def call(self, method, target, body=None, status=200, credential=None):
         headers = {"Authorization": "Bearer " + (credential or self.credential)}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        if time.monotonic() - self.used > self.PAUSE:
+            self.link.close()
         self.link.request(method, target, None if body is None else json.dumps(body), headers)
         got = self.link.getresponse()
         text = got.read()
+        self.used = time.monotonic()
         if got.status != status:
             raise Wrong(
                 "%s %s: %d instead of %d: %s"

@@ -171,7 +171,9 @@ class Input(Matrix):
 
     def test_validation(self):
         def bad(api, method, target, body):
-            if method in ("POST", "PATCH") and body is not None and "/proxy/" not in target:
+            if "/proxy/" in target:
+                return api.call(method, target, body, headers={"X-Tragentics-Protocol": "smoke"})
+            if method in ("POST", "PATCH") and body is not None:
                 if target.endswith("/heartbeat"):
                     return api.call(method, target, {"status": "busy"})
                 return api.call(method, target, {"no such member": 1})
@@ -204,9 +206,11 @@ class Input(Matrix):
             return api.call(method, target.replace(self.agent["id"], revoked["id"]), body)
 
         for row, method, target, body, credential in self.declaring("AGENT_STATE"):
-            if not target.endswith("/revoke"):
-                reply = on_revoked(self.api, method, target, body)
-                self.assertEqual(reply.code, "AGENT_STATE", (method, target, reply))
+            if target.endswith("/revoke"):
+                self.daemon.psql("UPDATE agents SET life = 3 WHERE id = '%s'" % revoked["id"])
+            reply = on_revoked(self.api, method, target, body)
+            self.assertEqual(reply.code, "AGENT_STATE", (method, target, reply))
+            self.daemon.psql("UPDATE agents SET life = 2 WHERE id = '%s'" % revoked["id"])
 
     def test_repeats(self):
         for row, method, target, body, credential in self.declaring("IDEMPOTENCY_MISMATCH"):

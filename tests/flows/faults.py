@@ -74,9 +74,10 @@ class Load:
 
 
 class Database(Flow):
+    # The outage is longer than both windows: silence that is ours must not count.
     settings = {
-        "presence.window": "2s",
-        "presence.offline": "4s",
+        "presence.window": "15s",
+        "presence.offline": "18s",
         "presence.interval": "1s",
         "health.enabled": "no",
         "database.timeout": "2s",

@@ -124,8 +124,10 @@ class Faults(Proxied):
             },
         )
         self.assertEqual(edited.status, 200, edited)
-        reply = self.call_to(agent, {})
-        self.refused(reply, 502, "proxy_loop_detected")
+        self.refused(self.call_to(agent, {}), 502, "proxy_loop_detected")
+        for end in ("", "/further"):
+            reply = self.call_to(self.target(), {}, end=end, headers={"Roster-Hops": "99"})
+            self.refused(reply, 502, "proxy_loop_detected")
 
     def test_after_all_this_an_honest_target_is_served_and_nothing_is_left_open(self):
         self.assertEqual(self.call_to(self.target(), {}).status, 200)
@@ -150,13 +152,13 @@ class OneAtATime(Proxied):
 
     def test_more_calls_than_the_target_may_have_are_refused(self):
         agent = self.target("/silent")
-        one = lambda: Client(self.daemon, self.caller["token"]).post(
-            "/api/proxy/" + agent["connection"]["id"], {}
-        )
-        replies = Together(one, one, one).wait()
-        words = sorted(r.code for r in replies)
-        self.assertIn("connection_limit_reached", words)
-        self.assertIn("http_response_timeout", words)
+        for end in ("", "/further"):
+            one = lambda path=agent["connection"]["id"] + end: Client(
+                self.daemon, self.caller["token"]
+            ).post("/api/proxy/" + path, {})
+            words = sorted(reply.code for reply in Together(one, one, one).wait())
+            self.assertIn("connection_limit_reached", words)
+            self.assertIn("http_response_timeout", words)
 
 
 class Secure(Proxied):

@@ -233,4 +233,4 @@ class Verbs(unittest.TestCase):
                     got = self.dev(data, env={name: value})
                     self.assertEqual(got.returncode, 3, got.stderr)
                     self.assertIn(name, got.stderr)
-                    self.assertFalse(os.path.exists(data))
+                    self.assertFalse(os.path.exists(os.path.join(data, "pg")))

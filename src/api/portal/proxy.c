@@ -4,8 +4,6 @@
 #include "json/formats.h"
 #include "work/proxy.h"
 
-static const char *const protocols[] = { "mcp", "a2a", "openai", "anp", "acp", NULL };
-
 static const struct field args[] = {
     { "connectionId", .kind = FIELD_TEXT, .format = &format_uuid,
       .doc = "UUID of the connection." },
@@ -15,7 +13,7 @@ static const struct field args[] = {
 };
 
 static const struct field headers[] = {
-    { "X-Tragentics-Protocol", .kind = FIELD_TEXT, .names = protocols,
+    { "X-Tragentics-Protocol", .kind = FIELD_TEXT, .names = proxy_protocols,
       .doc = "The protocol that the call speaks; it stands in the record of the call." },
     FIELD_LAST,
 };
@@ -42,6 +40,6 @@ const struct route portal_proxy_routes[] = {
              "of ours has request_id in its body." },
     { "POST", "/api/proxy/{connectionId}/{path*}", proxy_begin, "callPath",
       "Call a path below the endpoint of the agent at the other end", CALLS,
-      .fails = { ON_THE_WAY, ERR_NOT_FOUND } },
+      .fails = { ON_THE_WAY } },
     ROUTE_LAST,
 };
