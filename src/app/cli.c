@@ -262,13 +262,12 @@ help_run(struct cli *cli)
 
 enum { OPTIONS_MAX = 16 };
 
-/* What getopt just stopped at: of short ones it names the letter, and may not have passed them. */
+/* What getopt just stopped at. Of short options it keeps the letter, and has not passed them yet;
+ * of long ones it keeps 0, or the 1 of our table. */
 static const char *
 refused_option(struct arena *mem, char **argv)
 {
-    bool is_long = strncmp(argv[optind - 1], "--", 2) == 0;
-
-    return optopt == 0 || is_long ? argv[optind - 1] : arena_printf(mem, "-%c", optopt);
+    return optopt > 1 ? arena_printf(mem, "-%c", optopt) : argv[optind - 1];
 }
 
 /* Reads options and arguments; false, said and *code set, when they are not as the verb wants. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "db/migrate.h"
 #include "domain/keys.h"
+#include "model/scope.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -113,7 +114,10 @@ key_create_run(struct cli *cli)
         return cli_fail(EXIT_USAGE, "rosterd key create --org system --scope agents:read",
                         "--%s is missing", org == NULL ? "org" : "scope");
     if (!scopes_read(scope, &scopes, &err))
-        return cli_fail_err(&err, NULL);
+        return cli_fail(EXIT_USAGE,
+                        arena_printf(cli->mem, "read, admin, full, or of these, with commas: %s",
+                                     scopes_text((1u << SCOPE_COUNT) - 1, cli->mem)),
+                        "--scope \"%.64s\": %s", scope, err.reason);
     struct db *db = instance_open(cli, &code);
     if (db == NULL)
         return code;
@@ -122,7 +126,8 @@ key_create_run(struct cli *cli)
     const struct api_key *key =
         keys_create(&unit, org, name == NULL ? "command line" : name, scopes, &err);
     if (key == NULL)
-        return cli_fail_err(&err, NULL);
+        return cli_fail_err(&err,
+                            err.code == ERR_NOT_FOUND ? "--org system is always there" : NULL);
     if (cli_get(cli, "json") != NULL)
         instance_print(cli, &key_spec, key);
     else

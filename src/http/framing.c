@@ -101,3 +101,33 @@ framing_check(struct MHD_Connection *mhd, const char *version, int64_t *body_siz
     const char *fault = fault_of(&walk, old, body_size);
     return fault == NULL || err_set(err, ERR_MALFORMED_REQUEST, NULL, fault);
 }
+
+enum { BLANKS_MAX = 1024 }; /* between a colon and its value */
+
+/* In place: "Name\0 value\0\0" where the zeroes stand for colon, CR and LF. */
+static enum MHD_Result
+look_raw(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value,
+         size_t value_size)
+{
+    bool *sound = arg;
+    uintptr_t after_colon = (uintptr_t)name + name_size + 1, at = (uintptr_t)value;
+
+    (void)kind;
+    /* A folded line was copied elsewhere; behind a hidden NUL, or a bare LF, the text goes on. */
+    *sound = at >= after_colon && at - after_colon <= BLANKS_MAX && value[value_size + 1] == '\0';
+    return *sound ? MHD_YES : MHD_NO;
+}
+
+bool
+framing_check_raw(struct MHD_Connection *mhd, const char *target_end, const char *version,
+                  struct err *err)
+{
+    bool sound = true;
+
+    if (strcmp(MHD_get_version(), "0.9.75") != 0)
+        return true;
+    if (version != target_end + 1)
+        return err_set(err, ERR_MALFORMED_REQUEST, NULL, "The request line is not well-formed.");
+    MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, look_raw, &sound);
+    return sound || err_set(err, ERR_MALFORMED_REQUEST, NULL, "A header line is not well-formed.");
+}

@@ -141,6 +141,7 @@ begin_request(void *cls, const char *uri, struct MHD_Connection *mhd)
     rq->started_us = now;
     ids_request(rq->id);
     conn->target = arena_textn(mem, uri, strnlen(uri, TARGET_MAX + 1));
+    conn->target_end = uri + strlen(uri);
     conn->next = http->first;
     if (http->first != NULL)
         http->first->prev = conn;
@@ -227,7 +228,8 @@ read_head(struct http_conn *conn, const char *method, const char *version, int64
 
     rq->method = arena_text(rq->mem, method);
     origin_read(rq, conn->peer, http->options.trusted);
-    if (!framing_check(conn->mhd, version, body_size, &rq->err)) {
+    if (!framing_check(conn->mhd, version, body_size, &rq->err) ||
+        !framing_check_raw(conn->mhd, conn->target_end, version, &rq->err)) {
         conn->closing = true;
         /* Which dialect draws it is told by the path, if it can be told at all. */
         struct err ignored = { 0 };

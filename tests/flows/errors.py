@@ -10,7 +10,7 @@ import uuid
 import client
 from client import Client, Document, Reply, Stream
 from flow import Flow, Locked, Together
-from rosterd import wait_for
+from rosterd import resume, wait_for
 from upstream import Upstream
 
 
@@ -305,8 +305,7 @@ class Away(Matrix):
             time.sleep(3)
             self.each("DATABASE_UNAVAILABLE", lambda api, m, t, b: api.call(m, t, b))
         finally:
-            for pid in [postmaster] + children:
-                os.kill(pid, signal.SIGCONT)
+            resume([postmaster] + children)
         wait_for(lambda: self.api.get("/readyz").status == 200, 10, "ready again")
 
 

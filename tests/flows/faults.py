@@ -8,7 +8,7 @@ import time
 
 from client import Client
 from flow import Flow, Locked, Together
-from rosterd import alive, wait_for
+from rosterd import alive, resume, wait_for
 from upstream import Upstream
 
 
@@ -140,14 +140,15 @@ class Database(Flow):
             self.assertEqual(self.api.get("/readyz").status, 503)
             time.sleep(17)
         finally:
-            for pid in stopped:
-                os.kill(pid, signal.SIGCONT)
+            resume(stopped)
         up = time.monotonic()
         wait_for(lambda: load.good_after(up), 8, "every kind of request succeeds again")
         wait_for(lambda: self.api.get("/readyz").status == 200, 5, "ready again")
         load.finish()
         self.check(load, down, up)
         self.assertEqual(self.transitions(), before)
+        target = "/api/agents/" + self.caller["id"]
+        wait_for(lambda: self.api.get(target).status == 200, 5, "the agent can be read")
         self.assertEqual(self.state(self.caller)["status"], "online")
 
     def test_a_database_that_is_killed(self):

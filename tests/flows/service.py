@@ -60,8 +60,8 @@ class Case(unittest.TestCase):
         heard.wait("READY")
         return heard
 
-    def client(self, server):
-        api = Client(server)
+    def client(self, server, credential="key"):
+        api = Client(server, credential)
         self.addCleanup(api.close)
         return api
 
@@ -106,7 +106,7 @@ class Life(Case):
         server.launch()
         heard.wait("STATUS", "waiting for the database")
         self.assertGreater(int(heard.wait("EXTEND_TIMEOUT_USEC", "3")["EXTEND_TIMEOUT_USEC"]), 0)
-        api = self.client(server).with_credential(None)
+        api = self.client(server, None)
         self.assertEqual(api.get("/healthz").status, 200)
         reply = api.get("/readyz")
         self.assertEqual(reply.status, 503)
@@ -128,10 +128,43 @@ class Life(Case):
         self.assertEqual(heard.count("READY"), 1)
         self.assertEqual(self.events(server, "stopped")[0]["hurried"], 0)
 
+    def test_a_schema_that_comes_after_the_server(self):
+        server = self.server(migrated=False)
+        heard = self.notified(server)
+        POSTGRES.stop()
+        try:
+            server.launch()
+            heard.wait("STATUS", "waiting for the database")
+        finally:
+            POSTGRES.start()
+        api = self.client(server, None)
+        time.sleep(1)
+        self.assertEqual(api.get("/readyz").status, 503)
+        self.assertEqual(heard.count("READY"), 0)
+        server.migrate()
+        heard.wait("READY")
+        self.assertEqual(api.get("/readyz").status, 200)
+        self.assertTrue(self.client(server).register()["id"])
+
+    def test_a_stop_while_it_waits_for_the_database(self):
+        server = self.server()
+        heard = self.notified(server)
+        POSTGRES.stop()
+        try:
+            server.launch()
+            heard.wait("STATUS", "waiting for the database")
+            begun = time.monotonic()
+            server.stop()  # with status 0
+            self.assertLess(time.monotonic() - begun, 10 * PATIENCE)
+        finally:
+            POSTGRES.start()
+        heard.wait("STOPPING")
+        self.assertEqual(heard.count("READY"), 0)
+
     def test_status_follows_the_database(self):
         server = self.server()
         heard = self.started(server)
-        api = self.client(server).with_credential(None)
+        api = self.client(server, None)
         POSTGRES.stop()
         try:
             heard.wait("STATUS", "not ready: the database")
@@ -162,7 +195,10 @@ class Life(Case):
         server = self.server()
         folder = server.path("credentials")
         os.mkdir(folder, 0o700)
-        for key, name in (("database.url_file", "database-url"), ("crypto.master_key_file", "master-key")):
+        for key, name in (
+            ("database.url_file", "database-url"),
+            ("crypto.master_key_file", "master-key"),
+        ):
             credential = os.path.join(folder, name)
             os.rename(server.settings.pop(key), credential)
             os.chmod(credential, 0o440)  # as systemd makes them: the directory guards them
@@ -202,6 +238,15 @@ class Life(Case):
             self.assertTrue({"event", "level"} <= set(json.loads(line)), line)
         ignored = [row["variable"] for row in self.events(server, "environment_ignored")]
         self.assertIn("http_proxy", ignored)
+
+
+    def test_for_the_journal_each_line_begins_with_its_priority(self):
+        server = self.server().write(log__format="journal")
+        self.started(server)
+        self.client(server).get("/api/agents")
+        server.stop()
+        for line in server.log_text().splitlines():
+            self.assertRegex(line, r"^<[3-7]>\S")
 
 
 class Reload(Case):

@@ -46,6 +46,15 @@ def alive(pid):
         return False
 
 
+def resume(pids):
+    """Lets stopped processes go on; one that was told to end meanwhile may be gone already."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass
+
+
 def environment(settings):
     env = {k: v for k, v in os.environ.items() if not k.startswith("ROSTERD_")}
     env.update(
