@@ -68,6 +68,11 @@ void http_answer(struct request *rq);
  * read hook. size -1: not known. */
 void http_answer_stream(struct request *rq, int64_t size);
 
+/* After http_answer_stream, when the whole body is known before anything was sent: the answer goes
+ * out from rq->reply.bytes and size at once. False when sending has begun: the read hook goes on.
+ */
+bool http_answer_whole(struct request *rq, const char *bytes, size_t size);
+
 /* A streaming row: the body may come. */
 void http_accept(struct request *rq);
 

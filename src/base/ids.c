@@ -11,8 +11,10 @@
 #include <sys/random.h>
 #include <uuid/uuid.h>
 
-void
-ids_random(void *p, size_t n)
+enum { STOCK = 512 };
+
+static void
+fill(void *p, size_t n)
 {
     unsigned char *to = p;
 
@@ -26,6 +28,26 @@ ids_random(void *p, size_t n)
         to += got;
         n -= (size_t)got;
     }
+}
+
+void
+ids_random(void *p, size_t n)
+{
+    /* Small pieces come from a stock of the thread; what was handed out is wiped there. */
+    static _Thread_local unsigned char stock[STOCK];
+    static _Thread_local size_t left;
+
+    if (n > STOCK / 4) {
+        fill(p, n);
+        return;
+    }
+    if (left < n) {
+        fill(stock, sizeof stock);
+        left = sizeof stock;
+    }
+    left -= n;
+    memcpy(p, stock + left, n);
+    explicit_bzero(stock + left, n);
 }
 
 struct uuid

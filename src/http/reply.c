@@ -39,6 +39,13 @@ read_stream(void *cls, uint64_t position, char *to, size_t most)
     return n;
 }
 
+/* libmicrohttpd clears the whole block for every answer. */
+static size_t
+block_for(int64_t size)
+{
+    return size >= 0 && size < STREAM_BLOCK ? (size_t)size + 1 : STREAM_BLOCK;
+}
+
 static struct MHD_Response *
 response_of(struct http_conn *conn)
 {
@@ -50,7 +57,7 @@ response_of(struct http_conn *conn)
                                                MHD_RESPMEM_PERSISTENT);
     return MHD_create_response_from_callback(conn->stream_size < 0 ? MHD_SIZE_UNKNOWN
                                                                    : (uint64_t)conn->stream_size,
-                                             STREAM_BLOCK, read_stream, conn, NULL);
+                                             block_for(conn->stream_size), read_stream, conn, NULL);
 }
 
 bool

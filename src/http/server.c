@@ -412,6 +412,17 @@ http_answer_stream(struct request *rq, int64_t size)
     http_answer(rq);
 }
 
+bool
+http_answer_whole(struct request *rq, const char *bytes, size_t size)
+{
+    if (rq->conn->state != CONN_READY)
+        return false;
+    rq->conn->stream_size = -2;
+    rq->reply.bytes = bytes;
+    rq->reply.size = size;
+    return true;
+}
+
 void
 http_wake(struct request *rq)
 {

@@ -87,7 +87,9 @@ answer_ended(void *arg)
 
     p->call = NULL;
     p->ended = true;
-    http_wake(p->rq);
+    /* A short answer is here before its head was sent: both leave together. */
+    if (!http_answer_whole(p->rq, buf_bytes(&p->answer), buf_size(&p->answer)))
+        http_wake(p->rq);
 }
 
 static void
@@ -450,9 +452,11 @@ sign_of_life(struct proxied *p)
     struct service *service = service_of(p->rq);
     struct cached_agent *agent = p->answers;
     int64_t now = clock_ms(), last = atomic_load(&agent->touched_ms);
+    int64_t often = service->core.presence.window_ms / 4;
 
     /* One sign in a while is enough for an agent that is online anyway. */
-    if (agent->state == PRESENCE_ONLINE && last != 0 && now - last < TOUCH_MS)
+    if (agent->state == PRESENCE_ONLINE && last != 0 &&
+        now - last < (often < TOUCH_MS ? often : TOUCH_MS))
         return;
     atomic_store(&agent->touched_ms, now);
     struct beat_row row = { .agent = agent->id, .kind = BEAT_TRAFFIC, .latency_ms = -1 };

@@ -16,6 +16,7 @@
 enum {
     BATCH_MAX = 4096, /* letters in one commit                                  */
     IDLE_ROUND_MS = 500,
+    PACE_MS = 20,   /* call records wait for each other that long             */
     RETRY_MS = 250, /* between tries to write call records in an outage       */
     LAST_TRIES = 20,
 };
@@ -36,6 +37,7 @@ struct writer {
     struct db *db;
     struct pulse *pulse;
     pthread_t thread;
+    int64_t calls_due;   /* when those in the queue are to be taken; 0: none */
     struct letter *held; /* call records taken but not committed yet */
     int64_t retry_at;
     struct beat *batch[BATCH_MAX];
@@ -168,23 +170,21 @@ commit_calls(struct writer *w)
     return done;
 }
 
-/* Appends what has come to what is held. */
+/* What has come is held from now on. */
 static void
 take_calls(struct writer *w)
 {
-    struct letter **end = &w->held;
-
-    if (mailbox_count(w->calls) == 0)
-        return;
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = mailbox_take_all(w->calls, 0);
+    /* Reset before taking: what comes meanwhile rings again. */
+    w->calls_due = 0;
+    atomic_store(&w->rung, false);
+    w->held = mailbox_take_all(w->calls, 0);
 }
 
 static void
 write_calls(struct writer *w)
 {
-    if (w->held == NULL)
+    bool due = w->calls_due != 0 && clock_ms() >= w->calls_due;
+    if (w->held == NULL && (due || mailbox_is_closed(w->beats)))
         take_calls(w);
     if (w->held == NULL || clock_ms() < w->retry_at)
         return;
@@ -200,7 +200,7 @@ take_batch(struct writer *w, int64_t until)
 
     for (; letter != NULL; letter = n < BATCH_MAX ? mailbox_take(w->beats, 0) : NULL) {
         if (letter == &w->ring)
-            atomic_store(&w->rung, false);
+            w->calls_due = clock_ms() + PACE_MS;
         else
             w->batch[n++] = (struct beat *)((char *)letter - offsetof(struct beat, letter));
     }
@@ -218,6 +218,8 @@ run(void *arg)
 
         if (w->held != NULL && w->retry_at < until)
             until = w->retry_at;
+        if (w->held == NULL && w->calls_due != 0 && w->calls_due < until)
+            until = w->calls_due;
         size_t n = take_batch(w, until);
         service_beat(w->pulse);
         if (n > 0)
