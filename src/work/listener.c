@@ -26,7 +26,8 @@ struct listener {
     pthread_t thread;
     int bell;
     atomic_bool end;
-    int64_t listening_since; /* 0: not listening */
+    int64_t listening_since; /* 0: not listening                        */
+    enum err_code trouble;   /* of the last round; ERR_NONE: all is well */
 };
 
 bool
@@ -92,17 +93,24 @@ work_round(struct listener *l, struct err *err)
     return listen_again(l, err) && apply_hints(l, err);
 }
 
+/* Told once for each change: down, there but wrong (schema, master key), or good. */
 static void
-note_change(struct service *service, bool up, const struct err *err)
+note_change(struct listener *l, const struct err *err)
 {
-    bool was = atomic_exchange(&service->db_up, up);
+    struct service *service = l->service;
+    enum err_code was = l->trouble;
 
-    if (up && !was)
-        log_event(LOG_INFO, "database_up", LOG_N("schema", service->schema_version));
-    else if (!up && was)
-        log_event(LOG_ERROR, "database_down", LOG_T("note", err->note),
-                  LOG_T("reason", err->reason));
+    l->trouble = err->code;
+    atomic_store(&service->db_up, err->code != ERR_DATABASE_UNAVAILABLE);
     metrics_set(METRIC_READY, service_unready(service) == NULL);
+    if (err->code == was)
+        return;
+    if (err->code == ERR_NONE)
+        log_event(LOG_INFO, "database_up", LOG_N("schema", service->schema_version));
+    else
+        log_event(LOG_ERROR,
+                  err->code == ERR_DATABASE_UNAVAILABLE ? "database_down" : "database_unusable",
+                  LOG_T("note", err->note), LOG_T("reason", err->reason));
 }
 
 static void *
@@ -112,11 +120,11 @@ run(void *arg)
 
     while (!atomic_load(&l->end)) {
         struct err err = { 0 };
-        bool up = work_round(l, &err);
+        bool good = work_round(l, &err);
 
         service_beat(l->pulse);
-        note_change(l->service, up, &err);
-        if (up) {
+        note_change(l, &err);
+        if (good) {
             db_wait_notify(l->db, clock_ms() + ROUND_MS, l->bell);
         } else {
             struct timespec pause = { .tv_nsec = FAILED_ROUND_MS * 1000000L };
