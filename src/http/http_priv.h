@@ -72,6 +72,21 @@ struct http_nets {
     size_t n;
 };
 
+/* peer.c. libmicrohttpd's callback at the begin and end of a connection; cls: struct http. */
+void peer_notify(void *cls, struct MHD_Connection *mhd, void **context,
+                 enum MHD_ConnectionNotificationCode code);
+
+/* The connection is shut down at this time (clock_ms) unless it is moved; 0: never. It moves often:
+ * the timer is only moved when it would fire too late. */
+void peer_deadline(struct peer *peer, int64_t due);
+
+/* Has the request resumed at the end of the round; nothing happens when it is not suspended. */
+void peer_wake(struct http_conn *conn);
+
+/* True, once, when the caller of a streamed call has left and nobody else would notice: the gone
+ * hook was called. */
+bool peer_has_left(struct http_conn *conn);
+
 /* Refuses a head that holds bytes which libmicrohttpd 0.9.75 hides from us: a NUL in the target or
  * a value, a folded line, a bare LF. It parses in place, so they show as gaps between what it gives
  * us. Other versions refuse these themselves: true for them. target_end: where the target ended in

@@ -1,5 +1,5 @@
-/* One libmicrohttpd daemon, driven by its loop: connections, their deadlines, and the path of a
- * request from its first line to its end. The rules are those of docs/decisions/0001. */
+/* One libmicrohttpd daemon, driven by its loop: the path of a request from its first line to its
+ * end. The rules are those of docs/decisions/0001. */
 #include "http/http_priv.h"
 
 #include "base/clock.h"
@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -22,106 +21,6 @@ enum {
     EARLY_DEADLINE = 10 * 1000,           /* ms for that upload to end                          */
     TARGET_MAX = 4096,
 };
-
-/* The deadline moves often; the timer is only moved when it would fire too late. */
-static void
-set_deadline(struct peer *peer, int64_t due)
-{
-    peer->deadline = due;
-    if (due != 0 && (peer->timer.slot == 0 || peer->timer.due > due))
-        timers_set(peer->http->options.timers, &peer->timer, due);
-}
-
-static void
-deadline_passed(struct timer *timer)
-{
-    struct peer *peer = (struct peer *)((char *)timer - offsetof(struct peer, timer));
-
-    if (peer->deadline == 0)
-        return;
-    if (peer->deadline > clock_ms()) {
-        timers_set(peer->http->options.timers, timer, peer->deadline);
-        return;
-    }
-    /* Never close(): the descriptor is libmicrohttpd's, which finds the end by itself. */
-    shutdown(peer->fd, SHUT_RDWR);
-    peer->http->need_run = true;
-}
-
-static void
-queue_waking(struct http_conn *conn)
-{
-    struct http *http = conn->peer->http;
-
-    if (conn->waking || !conn->suspended)
-        return;
-    conn->waking = true;
-    conn->next_waking = http->waking;
-    http->waking = conn;
-}
-
-/* True when the caller of a streamed call has left and nobody else would notice. An upload under
- * way may still lie in the socket before the end, so it is let finish. */
-static bool
-has_left(struct http_conn *conn)
-{
-    if (!conn->peer->hung || !conn->stream || !conn->started || !conn->uploaded || conn->gone)
-        return false;
-    conn->gone = true;
-    conn->peer->http->options.hooks->gone(conn->rq);
-    return true;
-}
-
-/* The caller's socket hung up. Only a suspended caller needs us: libmicrohttpd sees the others. */
-static void
-peer_hung_up(struct watch *watch, uint32_t events)
-{
-    struct peer *peer = (struct peer *)((char *)watch - offsetof(struct peer, watch));
-    struct http_conn *conn = peer->rq == NULL ? NULL : peer->rq->conn;
-
-    (void)events;
-    peer->hung = true;
-    if (conn != NULL && conn->suspended && has_left(conn))
-        queue_waking(conn);
-}
-
-static void
-peer_begin(struct http *http, struct MHD_Connection *mhd, void **context)
-{
-    struct peer *peer = must(calloc(1, sizeof *peer));
-    const union MHD_ConnectionInfo *info;
-
-    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    peer->http = http;
-    peer->fd = info->connect_fd;
-    peer->timer.fire = deadline_passed;
-    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    memcpy(&peer->address, info->client_addr,
-           info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                    : sizeof(struct sockaddr_in));
-    poll_add(http->options.poll, &peer->watch, peer->fd, EPOLLRDHUP | EPOLLET, peer_hung_up);
-    set_deadline(peer, clock_ms() + http->options.header_timeout);
-    http->connections++;
-    *context = peer;
-}
-
-static void
-peer_notify(void *cls, struct MHD_Connection *mhd, void **context,
-            enum MHD_ConnectionNotificationCode code)
-{
-    struct http *http = cls;
-    struct peer *peer = *context;
-
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        peer_begin(http, mhd, context);
-    } else if (peer != NULL) {
-        poll_remove(&peer->watch);
-        timers_stop(http->options.timers, &peer->timer);
-        http->connections--;
-        free(peer);
-        *context = NULL;
-    }
-}
 
 /* The request line is here: the request begins. */
 static void *
@@ -151,7 +50,7 @@ begin_request(void *cls, const char *uri, struct MHD_Connection *mhd)
     /* On a kept connection the head of the next request has its own time. */
     int64_t due = now / 1000 + http->options.header_timeout;
     if (peer->deadline == 0 || peer->deadline > due)
-        set_deadline(peer, due);
+        peer_deadline(peer, due);
     return rq;
 }
 
@@ -179,7 +78,7 @@ end_request(void *cls, struct MHD_Connection *mhd, void **context,
         conn->next->prev = conn->prev;
     http->count--;
     conn->peer->rq = NULL;
-    set_deadline(conn->peer, clock_ms() + http->options.idle_timeout);
+    peer_deadline(conn->peer, clock_ms() + http->options.idle_timeout);
     buf_done(&conn->body);
     arena_free(rq->mem);
 }
@@ -187,7 +86,7 @@ end_request(void *cls, struct MHD_Connection *mhd, void **context,
 static enum MHD_Result
 park(struct http_conn *conn)
 {
-    if (has_left(conn))
+    if (peer_has_left(conn))
         return MHD_NO;
     conn->suspended = true;
     MHD_suspend_connection(conn->mhd);
@@ -214,7 +113,7 @@ send_reply(struct http_conn *conn)
 
     conn->state = CONN_SENDING;
     /* A reply from memory must be read in a bounded time; a stream has the lane's deadlines. */
-    set_deadline(conn->peer, conn->stream_size != -2 ? 0 : clock_ms() + options->body_timeout);
+    peer_deadline(conn->peer, conn->stream_size != -2 ? 0 : clock_ms() + options->body_timeout);
     return reply_queue(conn) ? MHD_YES : MHD_NO;
 }
 
@@ -287,7 +186,7 @@ head_came(struct http_conn *conn, const char *method, const char *version)
     read_head(conn, method, version, &body_size);
     conn->state = CONN_BODY;
     conn->rq->upload_size = body_size;
-    set_deadline(conn->peer, conn->stream ? 0 : clock_ms() + options->body_timeout);
+    peer_deadline(conn->peer, conn->stream ? 0 : clock_ms() + options->body_timeout);
     if (conn->rq->err.code != ERR_NONE && (body_size != 0 || conn->closing)) {
         /* Refused with a body on its way: answering in this call closes the connection, and no
          * "100 Continue" invites the body. */
@@ -394,15 +293,15 @@ http_answer(struct request *rq)
     conn->answered = true;
     conn->state = CONN_READY;
     if (conn->stream && conn->accepting && !conn->uploaded)
-        set_deadline(conn->peer, clock_ms() + EARLY_DEADLINE);
-    queue_waking(conn);
+        peer_deadline(conn->peer, clock_ms() + EARLY_DEADLINE);
+    peer_wake(conn);
 }
 
 void
 http_accept(struct request *rq)
 {
     rq->conn->accepting = true;
-    queue_waking(rq->conn);
+    peer_wake(rq->conn);
 }
 
 void
@@ -426,14 +325,14 @@ http_answer_whole(struct request *rq, const char *bytes, size_t size)
 void
 http_wake(struct request *rq)
 {
-    queue_waking(rq->conn);
+    peer_wake(rq->conn);
 }
 
 void
 http_cut(struct request *rq)
 {
     rq->conn->cut = true;
-    queue_waking(rq->conn);
+    peer_wake(rq->conn);
 }
 
 void *

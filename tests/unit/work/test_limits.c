@@ -1,0 +1,154 @@
+/* Which requests share a limit, and how an organization's grows with its agents. */
+#include "work/limits.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+static struct service service;
+
+static int
+make_service(void **state)
+{
+    (void)state;
+    memset(&service, 0, sizeof service);
+    service.limiter = limiter_new(1024);
+    service.orgs = org_counts_new();
+    service.limits.enabled = true;
+    service.limits.runtime = 3;
+    service.limits.account_least = 5;
+    service.limits.account_per_agent = 4;
+    service.limits.heartbeat = 2;
+    service.limits.self = 1;
+    service.limits.owner = 4;
+    service.limits.bad_token = 2;
+    return 0;
+}
+
+static int
+drop_service(void **state)
+{
+    (void)state;
+    limiter_free(service.limiter);
+    org_counts_free(service.orgs);
+    return 0;
+}
+
+static const struct route runtime = { .limit = LIMIT_RUNTIME };
+static const struct route heartbeat = { .limit = LIMIT_HEARTBEAT };
+static const struct route self = { .limit = LIMIT_SELF };
+static const struct route owner = { .limit = LIMIT_OWNER };
+static const struct route unlimited = { .limit = LIMIT_NONE };
+
+/* How many of n requests are let through. */
+static int
+let_through(const struct route *route, unsigned char caller, const char *address, int n)
+{
+    struct request rq = { .route = route };
+    int through = 0;
+
+    rq.caller.id.b[0] = caller;
+    rq.caller.org.b[0] = 7;
+    memcpy(rq.client_ip, address, strlen(address) + 1);
+    for (int i = 0; i < n; i++) {
+        struct err err = { 0 };
+
+        if (limits_take(&service, &rq, &err)) {
+            through++;
+        } else {
+            assert_int_equal(err.code, ERR_RATE_LIMITED);
+            assert_in_range(err.retry_after, 1, 60);
+        }
+    }
+    return through;
+}
+
+static void
+counts_calls_by_agent_and_address_and_all_of_an_organization(void **state)
+{
+    (void)state;
+    assert_int_equal(let_through(&runtime, 1, "192.0.2.1", 9), 3);
+    /* Another address of the same agent has a count of its own, within the organization's five. */
+    assert_int_equal(let_through(&runtime, 1, "192.0.2.2", 9), 2);
+    assert_int_equal(let_through(&runtime, 2, "192.0.2.3", 9), 0);
+}
+
+static void
+an_organizations_limit_grows_with_its_agents(void **state)
+{
+    struct org_agents counted = { .agents = 2 };
+    void *rows[] = { &counted };
+
+    (void)state;
+    counted.org.b[0] = 7;
+    org_counts_set(service.orgs, &(struct list){ rows, 1 });
+    assert_int_equal(org_counts_get(service.orgs, &counted.org), 2);
+    assert_int_equal(let_through(&runtime, 1, "192.0.2.1", 3), 3);
+    assert_int_equal(let_through(&runtime, 2, "192.0.2.1", 3), 3);
+    assert_int_equal(let_through(&runtime, 3, "192.0.2.1", 3), 2);
+    org_counts_set(service.orgs, &(struct list){ NULL, 0 });
+    assert_int_equal(org_counts_get(service.orgs, &counted.org), 0);
+}
+
+static void
+heartbeats_reads_and_owners_have_counts_of_their_own(void **state)
+{
+    (void)state;
+    assert_int_equal(let_through(&runtime, 1, "192.0.2.1", 9), 3);
+    assert_int_equal(let_through(&heartbeat, 1, "192.0.2.1", 9), 2);
+    assert_int_equal(let_through(&self, 1, "192.0.2.1", 9), 1);
+    assert_int_equal(let_through(&owner, 1, "192.0.2.1", 9), 4);
+    assert_int_equal(let_through(&unlimited, 1, "192.0.2.1", 99), 99);
+}
+
+static void
+nothing_is_limited_when_limits_are_off(void **state)
+{
+    (void)state;
+    service.limits.enabled = false;
+    assert_int_equal(let_through(&self, 1, "192.0.2.1", 99), 99);
+}
+
+static void
+too_many_refused_credentials_of_one_address_are_a_limit_too(void **state)
+{
+    struct request rq = { .route = &self };
+
+    (void)state;
+    memcpy(rq.client_ip, "192.0.2.9", 10);
+    for (int i = 0; i < 4; i++) {
+        struct err err = { 0 };
+
+        err_set(&err, ERR_UNAUTHORIZED, NULL, NULL);
+        assert_int_equal(limits_take_refusal(&service, &rq, &err), i < 2);
+        assert_int_equal(err.code, i < 2 ? ERR_UNAUTHORIZED : ERR_RATE_LIMITED);
+    }
+    /* Other refusals are not counted. */
+    struct err err = { 0 };
+    err_set(&err, ERR_FORBIDDEN, NULL, NULL);
+    assert_true(limits_take_refusal(&service, &rq, &err));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            counts_calls_by_agent_and_address_and_all_of_an_organization, make_service,
+            drop_service),
+        cmocka_unit_test_setup_teardown(an_organizations_limit_grows_with_its_agents, make_service,
+                                        drop_service),
+        cmocka_unit_test_setup_teardown(heartbeats_reads_and_owners_have_counts_of_their_own,
+                                        make_service, drop_service),
+        cmocka_unit_test_setup_teardown(nothing_is_limited_when_limits_are_off, make_service,
+                                        drop_service),
+        cmocka_unit_test_setup_teardown(too_many_refused_credentials_of_one_address_are_a_limit_too,
+                                        make_service, drop_service),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
