@@ -31,6 +31,9 @@ read_stream(void *cls, uint64_t position, char *to, size_t most)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (n == HTTP_READ_ABORT || conn->cut)
         return MHD_CONTENT_READER_END_WITH_ERROR;
+    /* A hang-up that was heard while bytes were still being sent is not told again. */
+    if (n == 0 && peer_has_left(conn))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
     if (n == 0) {
         conn->suspended = true;
         MHD_suspend_connection(conn->mhd);

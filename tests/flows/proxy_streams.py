@@ -46,6 +46,20 @@ class Streaming(Proxied):
                 self.assertLess(request.closed_at - left, 2)
                 self.assertEqual(self.calls(agent["connection"])[0]["outcome"], "client_gone")
 
+    def test_a_caller_that_leaves_in_the_middle_of_a_burst_ends_the_upstream_call(self):
+        agent = self.target("/sse")
+        for _ in range(5):
+            stream = self.stream_to(agent, body=b"{}").answer()
+            for n in range(50):
+                self.upstream.events.put(b"x" * 2000)
+                if n == 25:
+                    stream.socket.shutdown(socket.SHUT_WR)
+            request = self.upstream.last()
+            wait_for(lambda: request.closed_at, 4, "the upstream call is closed")
+            stream.close()
+            while not self.upstream.events.empty():
+                self.upstream.events.get()
+
     def test_a_caller_that_leaves_before_the_answer_ends_the_upstream_call(self):
         agent = self.target("/silent")
         before = len(self.upstream.requests)
