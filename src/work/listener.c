@@ -16,7 +16,6 @@ enum {
     ROUND_MS = 1000,
     FAILED_ROUND_MS = 200,
     LISTEN_AGAIN_MS = 30 * 1000, /* a connection may have been replaced unseen      */
-    GAP_MS = 8 * 1000,           /* longer without hints: some may have been missed */
 };
 
 struct listener {
@@ -63,17 +62,10 @@ listen_again(struct listener *l, struct err *err)
 static bool
 apply_hints(struct listener *l, struct err *err)
 {
-    struct service *service = l->service;
-    struct cache *cache = service->core.cache;
     struct arena *mem = arena_new();
-    struct unit unit = { &service->core, l->db, mem, NULL, "listener" };
-    int64_t now = clock_ms();
-
-    if (now - cache_fresh(cache) > GAP_MS)
-        cache_forget_all(cache);
+    struct unit unit = { &l->service->core, l->db, mem, NULL, "listener" };
     bool done = keys_apply_hints(&unit, err);
-    if (done)
-        cache_set_fresh(cache, now);
+
     arena_free(mem);
     return done;
 }
