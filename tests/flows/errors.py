@@ -313,8 +313,8 @@ class Busy(Matrix):
     settings = {
         "database.workers": "1",
         "database.queue": "1",
-        "database.timeout": "20s",
-        "server.request_timeout": "20s",
+        "database.timeout": "2m",
+        "server.request_timeout": "2m",
         "cache.stale": "2s",
     }
 
@@ -327,7 +327,9 @@ class Busy(Matrix):
             ]
             for thread in waiting:
                 thread.start()
-            time.sleep(0.5)
+            # One is with the worker, one waits for it; the others were refused.
+            full = lambda: sum(thread.is_alive() for thread in waiting) == 2
+            wait_for(full, 10, "the queue is full")
             self.each("OVERLOADED", lambda api, m, t, b: api.call(m, t, b))
         for thread in waiting:
             thread.join(30)
