@@ -90,6 +90,8 @@ void *http_owner(const struct request *rq);
 void http_quiesce(struct http *http);
 size_t http_count(const struct http *http);       /* requests under way  */
 size_t http_connections(const struct http *http); /* open connections    */
+/* From now on no request lasts longer than until latest (clock_ms): its connection is shut down. */
+void http_hurry(struct http *http, int64_t latest);
 /* Calls each for every request under way. */
 void http_each(struct http *http, void (*each)(struct request *rq));
 void http_close(struct http *http);

@@ -20,7 +20,8 @@ struct loop *loop_open(const struct loop_options *options, struct err *err) MUST
 /* Asks the thread to stop accepting. */
 void loop_quiesce(struct loop *loop);
 
-/* Asks the thread to end what is still parked on a target, with DRAINING or a cut stream. */
+/* Asks the thread to end what is still parked on a target, with DRAINING or a cut stream, and to
+ * cut, a few seconds later, the callers that do not take their answer. */
 void loop_hurry(struct loop *loop);
 
 /* Requests under way, as of the last round. */

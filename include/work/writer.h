@@ -33,7 +33,11 @@ void writer_call(struct writer *writer, const struct call_record *record);
 /* How many signs of life wait for their commit. */
 size_t writer_queued(struct writer *writer);
 
-/* Writes what is there (a last try for what a database outage held up) and ends the thread. */
+/* Writes what is there (a last try for what a database outage held up) and ends the thread; nothing
+ * is taken from then on, but other threads may go on asking. */
+void writer_stop(struct writer *writer);
+
+/* Stops it and frees it: nobody else may use it any more. */
 void writer_close(struct writer *writer);
 
 #endif

@@ -324,7 +324,7 @@ app_close(struct app *app, const _Atomic int *hurry)
         /* libmicrohttpd may not be stopped while requests are parked: keep what is acknowledged
          * and let the process end. */
         log_event(LOG_ERROR, "requests_left", LOG_N("requests", under_way(app)));
-        writer_close(app->service.writer);
+        writer_stop(app->service.writer);
         _exit(0);
     }
     close_threads(app);

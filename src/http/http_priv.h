@@ -60,6 +60,7 @@ struct http {
     struct http_conn *waking;
     struct http_conn *first; /* all requests under way                     */
     size_t count, connections;
+    int64_t latest; /* no deadline may be later (clock_ms); 0: any       */
 };
 
 struct http_net {

@@ -13,6 +13,10 @@
 void
 peer_deadline(struct peer *peer, int64_t due)
 {
+    int64_t latest = peer->http->latest;
+
+    if (latest != 0 && (due == 0 || due > latest))
+        due = latest;
     peer->deadline = due;
     if (due != 0 && (peer->timer.slot == 0 || peer->timer.due > due))
         timers_set(peer->http->options.timers, &peer->timer, due);

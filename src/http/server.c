@@ -478,6 +478,14 @@ http_quiesce(struct http *http)
     http->need_run = true;
 }
 
+void
+http_hurry(struct http *http, int64_t latest)
+{
+    http->latest = latest;
+    for (struct http_conn *conn = http->first; conn != NULL; conn = conn->next)
+        peer_deadline(conn->peer, conn->peer->deadline);
+}
+
 size_t
 http_count(const struct http *http)
 {

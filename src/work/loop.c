@@ -11,7 +11,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { ROUND_MAX_MS = 500 };
+enum { ROUND_MAX_MS = 500, HURRY_MS = 3000 };
 
 enum wish {
     WISH_QUIESCE = 1 << 0,
@@ -63,8 +63,10 @@ grant_wishes(struct loop *loop)
     loop->granted = wishes;
     if (fresh & WISH_QUIESCE)
         http_quiesce(loop->http);
-    if (fresh & WISH_HURRY)
+    if (fresh & WISH_HURRY) {
+        http_hurry(loop->http, clock_ms() + HURRY_MS);
         http_each(loop->http, pipeline_hurry);
+    }
 }
 
 /* The gauges are sums over the loops: each adds what has changed. */

@@ -343,10 +343,16 @@ writer_queued(struct writer *w)
 }
 
 void
-writer_close(struct writer *w)
+writer_stop(struct writer *w)
 {
     mailbox_close(w->beats);
     pthread_join(w->thread, NULL);
+}
+
+void
+writer_close(struct writer *w)
+{
+    writer_stop(w);
     for (struct letter *next; w->held != NULL; w->held = next) {
         next = w->held->next;
         metrics_add(METRIC_CALL_RECORDS_DROPPED, 1);

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import socket
 import threading
 import time
 
@@ -80,6 +81,28 @@ class Drain(Flow):
             list(pieces)
         self.daemon.stop()
         self.assertLess(time.monotonic() - start, 8)
+
+    def test_an_upload_that_never_goes_on_is_cut_at_the_end_of_patience(self):
+        for send in (1000, 64 << 20):
+            with self.subTest(send=send):
+                self.restart({"server.drain_timeout": "1s"})
+                stream = Stream(self.daemon.address, timeout=1)
+                self.addCleanup(stream.close)
+                stream.head(
+                    "POST",
+                    self.path("/sink/60000"),
+                    {
+                        "Authorization": "Bearer " + self.caller["token"],
+                        "Content-Length": str(1 << 30),
+                    },
+                )
+                try:
+                    stream.send(b"z" * send)
+                except socket.timeout:
+                    pass
+                start = time.monotonic()
+                self.daemon.stop()
+                self.assertLess(time.monotonic() - start, 8)
 
     def test_nothing_new_is_accepted_and_kept_connections_are_told(self):
         slow = self.path("/delay/3000")

@@ -8,7 +8,7 @@ MB = 1 << 20
 
 
 class Proxied(Flow):
-    settings = {"health.enabled": "no"}
+    settings = {"health.enabled": "no", "server.drain_timeout": "2s"}
 
     @classmethod
     def setUpClass(cls):

@@ -17,6 +17,7 @@ REPORTS = (
     "WARNING: ThreadSanitizer",
     "MemorySanitizer",
     "Assertion ",
+    '"event":"requests_left"',
 )
 PATIENCE = float(os.environ.get("ROSTERD_TEST_PATIENCE", "1"))  # for slow builds and machines
 
