@@ -199,6 +199,17 @@ read_answer(struct call *call)
         call_later(call);
 }
 
+/* What a pause has left comes first: the end of the connection may be all there is to read. */
+static void
+take_answer(struct call *call)
+{
+    char none[1];
+
+    digest(call, none, 0);
+    if (!call->dead && !call->paused && (call->conn->readable || conn_holds_bytes(call->conn)))
+        read_answer(call);
+}
+
 static void
 watch(struct call *call)
 {
@@ -228,13 +239,8 @@ exchange_run(struct call *call)
 {
     if (!call->conn->blocked)
         exchange_flush(call);
-    if (!call->paused) {
-        char none[1];
-
-        digest(call, none, 0);
-        if (!call->dead && !call->paused && (call->conn->readable || conn_holds_bytes(call->conn)))
-            read_answer(call);
-    }
+    if (!call->paused)
+        take_answer(call);
     if (!call->dead)
         give_room(call);
     if (!call->dead)
@@ -252,13 +258,13 @@ exchange_ready(struct call *call, uint32_t events)
         conn->blocked = false;
         exchange_flush(call);
     }
+    conn->readable = conn->readable || broken || events & EPOLLIN || conn->ssl != NULL;
     if (call->paused) {
-        conn->readable = true;
         /* Errors cannot be masked and would be told without end: look away until the resume. */
         if (broken)
             poll_remove(&conn->watch);
-    } else if (broken || events & EPOLLIN || conn->ssl != NULL) {
-        read_answer(call);
+    } else {
+        take_answer(call);
     }
     if (!call->dead)
         give_room(call);
