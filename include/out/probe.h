@@ -14,12 +14,13 @@ struct probe_answer {
     const char *error; /* a sentence why it is not alive, borrowed for the callback; or NULL */
 };
 
+/* answer NULL: it was never answered, the prober is freed; only to release what arg holds. */
 typedef void probe_done_fn(void *arg, const struct probe_answer *answer);
 
 /* most: probes under way at once; timeout_ms: for each. guard and ca_file as in out/call.h. */
 struct prober *prober_new(const struct guard *guard, const char *ca_file, int most, int per_host,
                           int timeout_ms);
-/* Drops what is under way, without callbacks. */
+/* Drops what is queued and under way: done is called with NULL for each. */
 void prober_free(struct prober *prober);
 
 /* Queues HEAD url (then GET, when HEAD answers 405 or 501); done is called from prober_run. The

@@ -348,12 +348,19 @@ prober_new(const struct guard *guard, const char *ca_file, int most, int per_hos
 }
 
 static void
+drop(struct probe *probe)
+{
+    probe->done(probe->arg, NULL);
+    probe_free(probe);
+}
+
+static void
 drop_waiting(struct prober *prober)
 {
     while (!ring_is_alone(&prober->ready)) {
         struct host *host = RING_OF(struct host, ready, prober->ready.prev);
 
-        probe_free(RING_OF(struct probe, part, host->waiting.prev));
+        drop(RING_OF(struct probe, part, host->waiting.prev));
     }
 }
 
@@ -363,7 +370,7 @@ prober_free(struct prober *prober)
     if (prober == NULL)
         return;
     while (!ring_is_alone(&prober->active))
-        probe_free(RING_OF(struct probe, part, prober->active.prev));
+        drop(RING_OF(struct probe, part, prober->active.prev));
     drop_waiting(prober);
     multi_done(&prober->multi);
     poll_remove(&prober->bell);
