@@ -44,4 +44,15 @@ struct bytes seal(const struct keyring *keys, const struct seal_place *place, co
 struct secret *seal_open(const struct keyring *keys, const struct seal_place *place,
                          struct bytes sealed, struct err *err) MUST_CHECK;
 
+enum { SEAL_MAC_SIZE = SEAL_KEY_ID_SIZE + 32 };
+
+/* For what is kept in clear but may not be altered: the id of the first key, and HMAC-SHA-256 of
+ * the bytes under HMAC-SHA-256(master key, "agk1-mac" | place). SEAL_MAC_SIZE bytes, in mem. */
+struct bytes seal_mac(const struct keyring *keys, const struct seal_place *place, const void *bytes,
+                      size_t n, struct arena *mem);
+
+/* Whether mac is what a key of the ring gives for these bytes at this place. */
+bool seal_mac_holds(const struct keyring *keys, const struct seal_place *place, const void *bytes,
+                    size_t n, struct bytes mac);
+
 #endif

@@ -34,6 +34,9 @@ struct label {
     size_t n;
 };
 
+/* What a derived key is for. */
+static const char use_seal[] = "agk1-key", use_mac[] = "agk1-mac";
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t ending; /* its destructor frees the context of a thread */
 static EVP_CIPHER *gcm;
@@ -216,13 +219,13 @@ put_place(struct label *label, const struct seal_place *place)
     }
 }
 
-/* The key of one place; the caller wipes it. */
+/* The key of one place for one use ("agk1-…", 8 bytes); the caller wipes it. */
 static struct digest
-key_of(const struct secret *master, const struct seal_place *place)
+key_of(const struct secret *master, const struct seal_place *place, const char *use)
 {
     struct label label = { .n = 0 };
 
-    put_bytes(&label, "agk1-key", 8);
+    put_bytes(&label, use, 8);
     put_place(&label, place);
     return hash_hmac(secret_bytes(master), secret_size(master), label.b, label.n);
 }
@@ -297,7 +300,7 @@ seal(const struct keyring *keys, const struct seal_place *place, const void *pla
         return (struct bytes){ NULL, 0 };
     }
     struct label label = associated(envelope, place);
-    struct digest key = key_of(keys->keys[0].master, place);
+    struct digest key = key_of(keys->keys[0].master, place, use_seal);
     bool good = encrypt(&key, &label, envelope, plain, (int)n);
     OPENSSL_cleanse(&key, sizeof key);
     ERR_clear_error();
@@ -306,6 +309,16 @@ seal(const struct keyring *keys, const struct seal_place *place, const void *pla
         return (struct bytes){ NULL, 0 };
     }
     return (struct bytes){ envelope, size };
+}
+
+static struct digest
+mac_of(const struct secret *master, const struct seal_place *place, const void *bytes, size_t n)
+{
+    struct digest key = key_of(master, place, use_mac);
+    struct digest mac = hash_hmac(key.b, sizeof key.b, bytes, n);
+
+    OPENSSL_cleanse(&key, sizeof key);
+    return mac;
 }
 
 static const struct secret *
@@ -339,7 +352,7 @@ seal_open(const struct keyring *keys, const struct seal_place *place, struct byt
     size_t n = sealed.n - HEAD_SIZE - TAG_SIZE;
     struct secret *plain = secret_new(NULL, n);
     struct label label = associated(sealed.v, place);
-    struct digest key = key_of(master, place);
+    struct digest key = key_of(master, place, use_seal);
 
     ERR_clear_error();
     bool good = decrypt(&key, &label, sealed.v, secret_fill(plain), (int)n);
@@ -352,4 +365,30 @@ seal_open(const struct keyring *keys, const struct seal_place *place, struct byt
         return NULL;
     }
     return plain;
+}
+
+struct bytes
+seal_mac(const struct keyring *keys, const struct seal_place *place, const void *bytes, size_t n,
+         struct arena *mem)
+{
+    unsigned char *out = arena_alloc(mem, SEAL_MAC_SIZE);
+    struct digest mac = mac_of(keys->keys[0].master, place, bytes, n);
+
+    memcpy(out, keys->keys[0].id, SEAL_KEY_ID_SIZE);
+    memcpy(out + SEAL_KEY_ID_SIZE, mac.b, sizeof mac.b);
+    return (struct bytes){ out, SEAL_MAC_SIZE };
+}
+
+bool
+seal_mac_holds(const struct keyring *keys, const struct seal_place *place, const void *bytes,
+               size_t n, struct bytes mac)
+{
+    const struct secret *master = mac.n == SEAL_MAC_SIZE ? master_of(keys, mac.v) : NULL;
+    struct digest given, right;
+
+    if (master == NULL)
+        return false;
+    memcpy(given.b, mac.v + SEAL_KEY_ID_SIZE, sizeof given.b);
+    right = mac_of(master, place, bytes, n);
+    return hash_equal(&given, &right);
 }

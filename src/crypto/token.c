@@ -20,7 +20,6 @@ static const struct {
 enum { FORMS = sizeof forms / sizeof *forms };
 
 static const char lower_hex[] = "0123456789abcdef";
-static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static void
 wipe_text(void *text)
@@ -59,11 +58,29 @@ span(const char *text, size_t n, const char *set, size_t set_size)
     return i;
 }
 
+/* RFC 4648, section 5. A token is looked at on every request: no search for each character. */
+static bool
+is_base64url(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+}
+
+static size_t
+span_base64url(const char *text, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && is_base64url((unsigned char)text[i]))
+        i++;
+    return i;
+}
+
 static bool
 is_jwt(const char *text, size_t n)
 {
     for (int part = 1; part <= 3; part++) {
-        size_t size = span(text, n, base64url, sizeof base64url - 1);
+        size_t size = span_base64url(text, n);
 
         if (size == 0)
             return false;

@@ -428,6 +428,40 @@ an_id_is_the_start_of_the_digest_of_its_key(void **state)
     assert_memory_equal(id, digest.b, sizeof id);
 }
 
+/* Made with another implementation: HMAC-SHA-256 of Python. */
+static void
+a_mac_is_that_of_others_and_of_its_bytes_its_place_and_its_key_only(void **state)
+{
+    static const char hex[] = "630dcd29"
+                              "a4d00bc9134706757a1a2a55bfd2bbb2b5b59c5ebf7195506b5873782c295890";
+    static const struct seal_place elsewhere = { ROW, ORG, "endpoint_key" };
+    static const char text[] = "what is kept";
+    struct bench *b = *state;
+    struct keyring *newer = ring_of(KEY_B "\n" KEY_A "\n"), *other = ring_of(KEY_B "\n");
+    unsigned char want[SEAL_MAC_SIZE];
+
+    assert_true(ids_unhex(hex, want, sizeof want));
+    struct bytes mac = seal_mac(b->ring, &place, text, strlen(text), b->mem);
+    assert_int_equal(mac.n, sizeof want);
+    assert_memory_equal(mac.v, want, sizeof want);
+    assert_true(seal_mac_holds(b->ring, &place, text, strlen(text), mac));
+    assert_true(seal_mac_holds(newer, &place, text, strlen(text), mac));
+    assert_false(seal_mac_holds(other, &place, text, strlen(text), mac));
+    assert_false(seal_mac_holds(b->ring, &elsewhere, text, strlen(text), mac));
+    assert_false(seal_mac_holds(b->ring, &place, text, strlen(text) - 1, mac));
+    assert_false(
+        seal_mac_holds(b->ring, &place, text, strlen(text), (struct bytes){ mac.v, mac.n - 1 }));
+    assert_false(seal_mac_holds(b->ring, &place, text, strlen(text), (struct bytes){ NULL, 0 }));
+    for (size_t bit = 0; bit < 8 * sizeof want; bit++) {
+        want[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        assert_false(seal_mac_holds(b->ring, &place, text, strlen(text),
+                                    (struct bytes){ want, sizeof want }));
+        want[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    }
+    keyring_free(newer);
+    keyring_free(other);
+}
+
 int
 main(void)
 {
@@ -449,6 +483,7 @@ main(void)
         cmocka_unit_test(a_bad_key_file_is_refused_by_line_and_never_by_text),
         cmocka_unit_test(sixteen_keys_fit_and_a_seventeenth_does_not),
         cmocka_unit_test(an_id_is_the_start_of_the_digest_of_its_key),
+        cmocka_unit_test(a_mac_is_that_of_others_and_of_its_bytes_its_place_and_its_key_only),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
