@@ -14,6 +14,7 @@ extern const struct format format_header_value; /* visible ASCII and inner space
 extern const struct format format_plain;        /* no control characters                   */
 extern const struct format format_media_type;   /* type/subtype, parameters allowed        */
 extern const struct format format_trace_id;     /* 32 lower-case hex digits                */
+extern const struct format format_slug;         /* lower-case letters, digits, inner hyphens */
 
 /* All of the above, NULL-terminated: for the document and the tests. */
 extern const struct format *const formats_all[];

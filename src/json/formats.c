@@ -4,6 +4,7 @@
 
 #include "base/ids.h"
 #include "base/must.h"
+#include "json/formats_identity.h"
 #include "json/spdx.h"
 
 #include <string.h>
@@ -137,6 +138,14 @@ is_trace_id(const char *text)
     return strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
 }
 
+static bool
+is_slug(const char *text)
+{
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+    return n > 0 && text[n] == '\0' && text[0] != '-' && text[n - 1] != '-';
+}
+
 const struct format format_uuid = {
     .name = "uuid",
     .pattern = "^" UUID "$",
@@ -240,10 +249,19 @@ const struct format format_trace_id = {
                    "0af7651916cd43dd8448eb211c80319c0", "0af7651916cd43dd8448eb211c80319g"),
 };
 
+const struct format format_slug = {
+    .name = "slug",
+    .pattern = "^[0-9a-z]([0-9a-z-]*[0-9a-z])?$",
+    .check = is_slug,
+    .say = "must be lower-case letters, digits and hyphens, none at its ends",
+    .good = SAMPLES("a", "7", "acme", "acme-labs", "a--b", "2026-x"),
+    .bad = SAMPLES("", "-", "-acme", "acme-", "Acme", "acme labs", "acme_labs", "acm\xc3\xa9",
+                   "acme\n", "a.b"),
+};
+
 const struct format *const formats_all[] = {
-    &format_uuid,        &format_agent_ref,
-    &format_spdx,        &format_language,
-    &format_header_name, &format_header_value,
-    &format_plain,       &format_media_type,
-    &format_trace_id,    NULL,
+    &format_uuid,        &format_agent_ref,    &format_spdx,   &format_language,
+    &format_header_name, &format_header_value, &format_plain,  &format_media_type,
+    &format_trace_id,    &format_email,        &format_semver, &format_capability,
+    &format_org_ref,     &format_slug,         NULL,
 };
