@@ -8,6 +8,7 @@ enum caller_kind {
     CALLER_NOBODY,
     CALLER_AGENT, /* agent token tk_…      */
     CALLER_KEY,   /* API key rk_…          */
+    CALLER_TOKEN, /* access token of an agent (its id), or of no agent */
 };
 
 struct caller {

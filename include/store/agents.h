@@ -5,6 +5,7 @@
 
 #include "db/db.h"
 #include "model/agent.h"
+#include "store/audit.h"
 
 extern const struct stmt store_agents_stmts[];
 
@@ -42,12 +43,12 @@ struct agent_probe {
     struct bytes endpoint_url_sealed;
 };
 
-/* Inserts the agent (id, permanent_id, org_id, name and draft, token_hint, sealed values) and its
- * presence. NULL with err unset: the permanent id is taken or retired. VALIDATION_ERROR when the
- * fallback is gone. */
+/* Inserts the agent (id, permanent_id, org_id, name and draft, token_hint, sealed values), its
+ * presence and the event that tells of it (about this agent, a success). NULL with err unset: the
+ * permanent id is taken or retired. VALIDATION_ERROR when the fallback is gone. */
 struct agent_row *store_agents_insert(struct db_tx *tx, const struct agent *agent,
-                                      struct bytes token_hash, struct arena *mem,
-                                      struct err *err) MUST_CHECK;
+                                      struct bytes token_hash, const struct audit_new *event,
+                                      struct arena *mem, struct err *err) MUST_CHECK;
 
 /* From here to the end of the transaction each statement is planned for its own arguments: for the
  * search, whose best plan hangs on the pattern. */

@@ -10,6 +10,7 @@ struct api_key_row {
     struct uuid id, org;
     const char *id_text, *org_text, *name, *hint;
     int64_t scopes, created_at;
+    bool suspended; /* its organization is */
 };
 
 /* A key that is to be kept. */

@@ -22,4 +22,7 @@ struct service_lead {
 struct service_lead *store_service_state_lead(struct db_tx *tx, struct arena *mem,
                                               struct err *err) MUST_CHECK;
 
+/* Whether the database answers: reads a row and throws it away. */
+bool store_service_state_ping(struct db_tx *tx, struct arena *mem, struct err *err) MUST_CHECK;
+
 #endif

@@ -116,7 +116,9 @@ static const struct db_col setting_columns[] = {
 
 static const struct db_shape setting_row = DB_SHAPE(struct setting, setting_columns);
 
+/* The organization was deleted while the request was on its way: its credentials are void. */
 static const struct db_clash clashes[] = {
+    { "agents_org_fkey", ERR_UNAUTHORIZED, "Authorization" },
     { "agents_fallback_fkey", ERR_VALIDATION_ERROR, "fallback_agent_id" },
     { "agents_fallback_ok", ERR_VALIDATION_ERROR, "fallback_agent_id" },
     DB_CLASH_END,
@@ -154,8 +156,10 @@ const struct stmt store_agents_stmts[] = {
         " WHERE NOT EXISTS (SELECT FROM retired_permanent_ids r WHERE r.permanent_id = $24::text)"
         " ON CONFLICT (permanent_id) DO NOTHING RETURNING *),"
         " p AS (INSERT INTO presence (agent_id, since)"
-        " SELECT id, roster_now() FROM a RETURNING *)"
-        " SELECT " COLUMNS " FROM a JOIN p ON p.agent_id = a.id",
+        " SELECT id, roster_now() FROM a RETURNING *),"
+        " e AS MATERIALIZED (SELECT audit_append($27::uuid, a.org_id, a.id, $28::smallint, false,"
+        " $29::text, $30::text, $31::json) AS id FROM a)"
+        " SELECT " COLUMNS " FROM a JOIN p ON p.agent_id = a.id JOIN e ON e.id IS NOT NULL",
         &row, clashes },
     [FIND] = { "agents_find", SELECT_AGENTS OF_ORG, &row },
     [LOCK] = { "agents_lock", SELECT_AGENTS OF_ORG " FOR NO KEY UPDATE OF a", &row },
@@ -228,11 +232,13 @@ const struct stmt store_agents_stmts[] = {
 
 struct agent_row *
 store_agents_insert(struct db_tx *tx, const struct agent *agent, struct bytes token_hash,
-                    struct arena *mem, struct err *err)
+                    const struct audit_new *event, struct arena *mem, struct err *err)
 {
     return db_one(tx, &store_agents_stmts[INSERT],
                   DB_ARGS(DRAFT_ARGS(agent), DB_TEXT(agent->permanent_id), DB_BYTES(token_hash),
-                          DB_TEXT(agent->token_hint)),
+                          DB_TEXT(agent->token_hint), DB_TEXT(event->id),
+                          DB_INT((int)event->entry.action), DB_TEXT(event->ip),
+                          DB_TEXT(event->user_agent), DB_TEXT(event->entry.metadata)),
                   mem, err);
 }
 

@@ -2,15 +2,23 @@
 #include "store/api_keys.h"
 
 static const struct db_col columns[] = {
-    { UUID_AT(struct api_key_row, id) },      { UUID_AT(struct api_key_row, org) },
-    { TEXT_AT(struct api_key_row, id_text) }, { TEXT_AT(struct api_key_row, org_text) },
-    { TEXT_AT(struct api_key_row, name) },    { TEXT_AT(struct api_key_row, hint) },
-    { INT_AT(struct api_key_row, scopes) },   { TIME_AT(struct api_key_row, created_at) },
+    { UUID_AT(struct api_key_row, id) },        { UUID_AT(struct api_key_row, org) },
+    { TEXT_AT(struct api_key_row, id_text) },   { TEXT_AT(struct api_key_row, org_text) },
+    { TEXT_AT(struct api_key_row, name) },      { TEXT_AT(struct api_key_row, hint) },
+    { INT_AT(struct api_key_row, scopes) },     { TIME_AT(struct api_key_row, created_at) },
+    { BOOL_AT(struct api_key_row, suspended) },
 };
 
-#define COLUMNS "id, org_id, id, org_id, name, hint, scopes, ms(created_at)"
+#define COLUMNS                                                                                    \
+    "id, org_id, id, org_id, name, hint, scopes, ms(created_at),"                                  \
+    " (SELECT o.state = 1 FROM organizations o WHERE o.id = org_id)"
 
 static const struct db_shape row = DB_SHAPE(struct api_key_row, columns);
+
+static const struct db_clash clashes[] = {
+    { "api_keys_org_fkey", ERR_NOT_FOUND, "org" },
+    DB_CLASH_END,
+};
 
 enum { INSERT, FIND };
 
@@ -20,7 +28,7 @@ const struct stmt store_api_keys_stmts[] = {
         "INSERT INTO api_keys (id, org_id, name, hash, hint, scopes)"
         " VALUES ($1::uuid, $2::uuid, $3::text, $4::bytea, $5::text, $6::integer)"
         " RETURNING " COLUMNS,
-        &row },
+        &row, clashes },
     [FIND] = { "api_keys_find",
         "SELECT " COLUMNS " FROM api_keys WHERE hash = $1::bytea AND revoked_at IS NULL", &row },
     STMT_END,

@@ -13,7 +13,7 @@ static const struct db_col lead_columns[] = {
 
 static const struct db_shape lead_row = DB_SHAPE(struct service_lead, lead_columns);
 
-enum { MARK, LEAD };
+enum { MARK, LEAD, PING };
 
 /* clang-format off */
 const struct stmt store_service_state_stmts[] = {
@@ -31,6 +31,7 @@ const struct stmt store_service_state_stmts[] = {
         " AND pid = pg_backend_pid()) THEN true"
         " ELSE pg_try_advisory_lock(1919905652, 1) END",
         &lead_row },
+    [PING] = { "service_state_ping", "SELECT us(up_since) FROM service_state", &row },
     STMT_END,
 };
 /* clang-format on */
@@ -45,4 +46,10 @@ struct service_lead *
 store_service_state_lead(struct db_tx *tx, struct arena *mem, struct err *err)
 {
     return db_one(tx, &store_service_state_stmts[LEAD], DB_NO_ARGS, mem, err);
+}
+
+bool
+store_service_state_ping(struct db_tx *tx, struct arena *mem, struct err *err)
+{
+    return db_exec(tx, &store_service_state_stmts[PING], DB_NO_ARGS, mem, err) >= 0;
 }

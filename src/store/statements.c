@@ -5,32 +5,52 @@
 
 #include "store/agents.h"
 #include "store/api_keys.h"
+#include "store/audit.h"
+#include "store/audit_chain.h"
 #include "store/calls.h"
+#include "store/clients.h"
 #include "store/connections.h"
+#include "store/credentials.h"
 #include "store/hints.h"
 #include "store/idempotency.h"
+#include "store/identities.h"
+#include "store/market.h"
 #include "store/master_keys.h"
 #include "store/networks.h"
 #include "store/orgs.h"
 #include "store/presence.h"
+#include "store/revoked_tokens.h"
 #include "store/service_state.h"
+#include "store/signing_keys.h"
+#include "store/token_counts.h"
 #include "store/transitions.h"
 
+/* clang-format off */
 const struct stmt *const store_statements[] = {
     store_agents_stmts,
     store_api_keys_stmts,
+    store_audit_chain_stmts,
+    store_audit_stmts,
     store_calls_stmts,
+    store_clients_stmts,
     store_connections_stmts,
+    store_credentials_stmts,
     store_hints_stmts,
     store_idempotency_stmts,
+    store_identities_stmts,
+    store_market_stmts,
     store_master_keys_stmts,
     store_networks_stmts,
     store_orgs_stmts,
     store_presence_stmts,
+    store_revoked_tokens_stmts,
     store_service_state_stmts,
+    store_signing_keys_stmts,
+    store_token_counts_stmts,
     store_transitions_stmts,
     NULL,
 };
+/* clang-format on */
 
 struct list *
 store_all(struct db_tx *tx, const struct stmt *stmt, struct db_args args, struct arena *mem,

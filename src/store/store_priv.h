@@ -8,4 +8,11 @@
 struct list *store_all(struct db_tx *tx, const struct stmt *stmt, struct db_args args,
                        struct arena *mem, struct err *err) MUST_CHECK;
 
+/* Columns of audit_events e as store_audit_event_row reads them, but for the hash, which ends it.
+ */
+#define STORE_AUDIT_COLUMNS                                                                        \
+    "e.seq, e.id, e.org_id, e.agent_id, e.action, e.failed, ms(e.at), e.ip, e.user_agent,"         \
+    " e.metadata"
+extern const struct db_shape store_audit_event_row;
+
 #endif

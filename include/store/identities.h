@@ -1,0 +1,60 @@
+/* The agents table as /api/v1 sees it, and the cap on how many an organization may have. */
+#ifndef STORE_IDENTITIES_H
+#define STORE_IDENTITIES_H
+
+#include "db/db.h"
+#include "model/identity.h"
+
+extern const struct stmt store_identities_stmts[];
+
+/* What an organization allows. */
+struct org_caps {
+    int64_t max_agents, max_tokens_per_month;
+    int state; /* enum org_state */
+};
+
+/* The caps of an organization, held against other registrations until the transaction ends; NULL
+ * with err unset when there is none. */
+struct org_caps *store_identities_caps(struct db_tx *tx, const char *org, struct arena *mem,
+                                       struct err *err) MUST_CHECK;
+
+/* A registration: who is new, and what of it nobody is told. */
+struct identity_new {
+    const struct identity *identity; /* id, org_id, permanent_id and the draft's members */
+    struct bytes token_hash;
+    const char *token_hint;
+    int64_t max_agents;
+};
+
+/* Inserts it and its presence, unless the organization has max_agents that are not revoked. NULL
+ * with err unset: that, or the permanent id is taken. AGENT_ALREADY_EXISTS: the e-mail is. */
+struct identity *store_identities_insert(struct db_tx *tx, const struct identity_new *fresh,
+                                         struct arena *mem, struct err *err) MUST_CHECK;
+
+/* Agents of org that are not revoked, counted up to most; -1 on failure. */
+int64_t store_identities_count_living(struct db_tx *tx, const char *org, int64_t most,
+                                      struct arena *mem, struct err *err) MUST_CHECK;
+
+/* Of any organization; NULL with err unset when there is none. lock: against other writers. */
+struct identity *store_identities_find(struct db_tx *tx, const char *id, struct arena *mem,
+                                       struct err *err) MUST_CHECK;
+struct identity *store_identities_lock(struct db_tx *tx, const char *id, struct arena *mem,
+                                       struct err *err) MUST_CHECK;
+
+/* One page, newest first, and how many there are on all pages. NULL, or -1, on failure. */
+struct list *store_identities_list(struct db_tx *tx, const char *org,
+                                   const struct identity_filter *filter, struct arena *mem,
+                                   struct err *err) MUST_CHECK;
+int64_t store_identities_count(struct db_tx *tx, const char *org,
+                               const struct identity_filter *filter, struct arena *mem,
+                               struct err *err) MUST_CHECK;
+
+/* Writes what its owner may edit. */
+struct identity *store_identities_update(struct db_tx *tx, const struct identity *identity,
+                                         struct arena *mem, struct err *err) MUST_CHECK;
+
+/* Revokes the client secrets that are in force. */
+bool store_identities_retire_secrets(struct db_tx *tx, const char *id, struct arena *mem,
+                                     struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,194 @@
+/* SQL for agents as identities. Agents of other dialects have standard values where they declared
+ * none, so that every agent can be drawn. */
+#include "store/identities.h"
+
+#include "store_priv.h"
+
+static const struct db_col columns[] = {
+    { TEXT_AT(struct identity, id) },
+    { TEXT_AT(struct identity, org_id) },
+    { TEXT_AT(struct identity, permanent_id) },
+    { TEXT_AT(struct identity, email) },
+    { ENUM_AT(struct identity, type) },
+    { TEXT_AT(struct identity, version) },
+    { TEXTS_AT(struct identity, capabilities) },
+    { TEXT_AT(struct identity, owner) },
+    { ENUM_AT(struct identity, env) },
+    { ENUM_AT(struct identity, life) },
+    { ENUM_AT(struct identity, status) },
+    { BOOL_AT(struct identity, is_public) },
+    { TIME_AT(struct identity, created_at) },
+    { TIME_AT(struct identity, updated_at) },
+};
+
+/* enum identity_status from enum agent_life. */
+#define STATUS "CASE life WHEN 0 THEN 0 WHEN 2 THEN 2 ELSE 1 END"
+
+#define COLUMNS                                                                                    \
+    "id, org_id, permanent_id, coalesce(email, permanent_id || '@agents.invalid'),"                \
+    " coalesce(agent_type, 7), coalesce(version, '0.0.0'), scopes, coalesce(owner, ''),"           \
+    " coalesce(deployment_env, 2), life, " STATUS ", is_public, ms(created_at), ms(updated_at)"
+
+/* $1 org, $2 owner, $3 type, $4 status */
+#define FILTER                                                                                     \
+    " FROM agents WHERE org_id = $1::uuid AND ($2::text IS NULL OR owner = $2::text)"              \
+    " AND ($3::int = -1 OR coalesce(agent_type, 7) = $3::int)"                                     \
+    " AND ($4::int = -1 OR " STATUS " = $4::int)"
+
+static const struct db_shape row = DB_SHAPE(struct identity, columns);
+
+static const struct db_col caps_columns[] = {
+    { INT_AT(struct org_caps, max_agents) },
+    { INT_AT(struct org_caps, max_tokens_per_month) },
+    { ENUM_AT(struct org_caps, state) },
+};
+
+static const struct db_shape caps_row = DB_SHAPE(struct org_caps, caps_columns);
+
+struct counted {
+    int64_t n;
+};
+
+static const struct db_col count_columns[] = {
+    { INT_AT(struct counted, n) },
+};
+
+static const struct db_shape count_row = DB_SHAPE(struct counted, count_columns);
+
+static const struct db_clash clashes[] = {
+    { "agents_email_key", ERR_AGENT_ALREADY_EXISTS, "email" },
+    { "agents_org_fkey", ERR_UNAUTHORIZED, "Authorization" },
+    DB_CLASH_END,
+};
+
+enum { CAPS, INSERT, COUNT_LIVING, FIND, LOCK, LIST, COUNT_ALL, UPDATE, RETIRE_SECRETS };
+
+/* clang-format off */
+const struct stmt store_identities_stmts[] = {
+    [CAPS] = { "identities_caps",
+        "SELECT max_agents, max_tokens_per_month, state FROM organizations"
+        " WHERE id = $1::uuid AND state <> 2 FOR NO KEY UPDATE",
+        &caps_row },
+    [INSERT] = { "identities_insert",
+        "WITH a AS (INSERT INTO agents (id, org_id, permanent_id, name, token_hash, token_hint,"
+        " email, agent_type, version, scopes, owner, deployment_env)"
+        " SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::bytea, $6::text, $4::text,"
+        " $7::smallint, $8::text, $9::text[], $10::text, $11::smallint"
+        " WHERE (SELECT count(*) FROM (SELECT FROM agents WHERE org_id = $2::uuid AND life <> 2"
+        " LIMIT $12::bigint) living) < $12::bigint"
+        " AND NOT EXISTS (SELECT FROM retired_permanent_ids r WHERE r.permanent_id = $3::text)"
+        " ON CONFLICT (permanent_id) DO NOTHING RETURNING *),"
+        " p AS (INSERT INTO presence (agent_id, since) SELECT id, roster_now() FROM a)"
+        " SELECT " COLUMNS " FROM a",
+        &row, clashes },
+    [COUNT_LIVING] = { "identities_count_living",
+        "SELECT count(*) FROM (SELECT FROM agents WHERE org_id = $1::uuid AND life <> 2"
+        " LIMIT $2::bigint) living",
+        &count_row },
+    [FIND] = { "identities_find", "SELECT " COLUMNS " FROM agents WHERE id = $1::uuid", &row },
+    [LOCK] = { "identities_lock",
+        "SELECT " COLUMNS " FROM agents WHERE id = $1::uuid FOR NO KEY UPDATE", &row },
+    [LIST] = { "identities_list",
+        "SELECT " COLUMNS FILTER
+        " ORDER BY created_at DESC, id DESC LIMIT $5::bigint OFFSET $6::bigint",
+        &row },
+    [COUNT_ALL] = { "identities_count", "SELECT count(*)" FILTER, &count_row },
+    [UPDATE] = { "identities_update",
+        "UPDATE agents SET agent_type = $2::smallint, version = $3::text, scopes = $4::text[],"
+        " owner = $5::text, deployment_env = $6::smallint, row_version = row_version + 1,"
+        " updated_at = now() WHERE id = $1::uuid RETURNING " COLUMNS,
+        &row },
+    [RETIRE_SECRETS] = { "identities_retire_secrets",
+        "UPDATE credentials SET revoked_at = now() WHERE agent_id = $1::uuid"
+        " AND revoked_at IS NULL" },
+    STMT_END,
+};
+/* clang-format on */
+
+static int64_t
+counted(struct db_tx *tx, int which, struct db_args args, struct arena *mem, struct err *err)
+{
+    const struct counted *found = db_one(tx, &store_identities_stmts[which], args, mem, err);
+
+    return found == NULL ? -1 : found->n;
+}
+
+struct org_caps *
+store_identities_caps(struct db_tx *tx, const char *org, struct arena *mem, struct err *err)
+{
+    return db_one(tx, &store_identities_stmts[CAPS], DB_ARGS(DB_TEXT(org)), mem, err);
+}
+
+struct identity *
+store_identities_insert(struct db_tx *tx, const struct identity_new *fresh, struct arena *mem,
+                        struct err *err)
+{
+    const struct identity *i = fresh->identity;
+
+    return db_one(tx, &store_identities_stmts[INSERT],
+                  DB_ARGS(DB_TEXT(i->id), DB_TEXT(i->org_id), DB_TEXT(i->permanent_id),
+                          DB_TEXT(i->email), DB_BYTES(fresh->token_hash),
+                          DB_TEXT(fresh->token_hint), DB_INT(i->type), DB_TEXT(i->version),
+                          DB_TEXTS(&i->capabilities), DB_TEXT(i->owner), DB_INT(i->env),
+                          DB_INT(fresh->max_agents)),
+                  mem, err);
+}
+
+int64_t
+store_identities_count_living(struct db_tx *tx, const char *org, int64_t most, struct arena *mem,
+                              struct err *err)
+{
+    return counted(tx, COUNT_LIVING, DB_ARGS(DB_TEXT(org), DB_INT(most)), mem, err);
+}
+
+struct identity *
+store_identities_find(struct db_tx *tx, const char *id, struct arena *mem, struct err *err)
+{
+    return db_one(tx, &store_identities_stmts[FIND], DB_ARGS(DB_TEXT(id)), mem, err);
+}
+
+struct identity *
+store_identities_lock(struct db_tx *tx, const char *id, struct arena *mem, struct err *err)
+{
+    return db_one(tx, &store_identities_stmts[LOCK], DB_ARGS(DB_TEXT(id)), mem, err);
+}
+
+struct list *
+store_identities_list(struct db_tx *tx, const char *org, const struct identity_filter *filter,
+                      struct arena *mem, struct err *err)
+{
+    return store_all(tx, &store_identities_stmts[LIST],
+                     DB_ARGS(DB_TEXT(org), DB_TEXT(filter->owner), DB_INT(filter->type),
+                             DB_INT(filter->status), DB_INT(filter->limit),
+                             DB_INT((filter->page - 1) * filter->limit)),
+                     mem, err);
+}
+
+int64_t
+store_identities_count(struct db_tx *tx, const char *org, const struct identity_filter *filter,
+                       struct arena *mem, struct err *err)
+{
+    return counted(
+        tx, COUNT_ALL,
+        DB_ARGS(DB_TEXT(org), DB_TEXT(filter->owner), DB_INT(filter->type), DB_INT(filter->status)),
+        mem, err);
+}
+
+struct identity *
+store_identities_update(struct db_tx *tx, const struct identity *identity, struct arena *mem,
+                        struct err *err)
+{
+    return db_one(tx, &store_identities_stmts[UPDATE],
+                  DB_ARGS(DB_TEXT(identity->id), DB_INT(identity->type), DB_TEXT(identity->version),
+                          DB_TEXTS(&identity->capabilities), DB_TEXT(identity->owner),
+                          DB_INT(identity->env)),
+                  mem, err);
+}
+
+bool
+store_identities_retire_secrets(struct db_tx *tx, const char *id, struct arena *mem,
+                                struct err *err)
+{
+    return db_exec(tx, &store_identities_stmts[RETIRE_SECRETS], DB_ARGS(DB_TEXT(id)), mem, err) >=
+           0;
+}

@@ -1,0 +1,100 @@
+/* SQL for the public catalogue. Lists are bounded inside, by a constant that the planner sees: so
+ * they read the index of public agents in order and stop, whatever page is asked for. */
+#include "store/market.h"
+
+#include "store_priv.h"
+
+static const struct db_col columns[] = {
+    { TEXT_AT(struct card, id) },           { ENUM_AT(struct card, type) },
+    { TEXT_AT(struct card, version) },      { TEXTS_AT(struct card, capabilities) },
+    { TEXT_AT(struct card, owner) },        { ENUM_AT(struct card, env) },
+    { TIME_AT(struct card, published_at) },
+};
+
+/* As store/identities.c draws agents that other dialects registered. */
+#define COLUMNS                                                                                    \
+    "a.id, coalesce(a.agent_type, 7), coalesce(a.version, '0.0.0'), a.scopes,"                     \
+    " coalesce(a.owner, ''), coalesce(a.deployment_env, 2), ms(a.created_at)"
+#define PUBLIC                                                                                     \
+    " FROM agents a JOIN organizations o ON o.id = a.org_id"                                       \
+    " WHERE a.is_public AND a.life = 0 AND o.state = 0"
+/* The same expression as the index agents_public_words has. */
+#define MATCHES(n)                                                                                 \
+    " AND market_words(a.agent_type, a.owner, a.scopes) ILIKE"                                     \
+    " '%' || regexp_replace($" #n "::text, '([\\\\%_])', '\\\\\\1', 'g') || '%'"
+#define NEWEST " ORDER BY a.created_at DESC, a.id DESC"
+#define FIRST  NEWEST " LIMIT 10000"
+
+static const struct db_shape row = DB_SHAPE(struct card, columns);
+
+struct count {
+    int64_t n;
+};
+
+static const struct db_col count_columns[] = {
+    { INT_AT(struct count, n) },
+};
+
+static const struct db_shape count_row = DB_SHAPE(struct count, count_columns);
+
+enum { GET, LIST, SEARCH_RARE, SEARCH, COUNT_ALL, COUNT_FOUND };
+
+/* clang-format off */
+const struct stmt store_market_stmts[] = {
+    [GET] = { "market_get", "SELECT " COLUMNS PUBLIC " AND a.id = $1::uuid", &row },
+    [LIST] = { "market_list",
+        "SELECT " COLUMNS " FROM (SELECT a.*" PUBLIC FIRST ") a" NEWEST
+        " LIMIT $1::bigint OFFSET $2::bigint",
+        &row },
+    /* All there is, by the index of words, and sorted then: what is frequent would take long. */
+    [SEARCH_RARE] = { "market_search_rare",
+        "SELECT " COLUMNS " FROM (SELECT a.*" PUBLIC MATCHES(3) " LIMIT 10000) a" NEWEST
+        " LIMIT $1::bigint OFFSET $2::bigint",
+        &row },
+    /* In order, until the page is full: what is rare would take long. */
+    [SEARCH] = { "market_search",
+        "SELECT " COLUMNS " FROM (SELECT a.*" PUBLIC MATCHES(3) FIRST ") a" NEWEST
+        " LIMIT $1::bigint OFFSET $2::bigint",
+        &row },
+    [COUNT_ALL] = { "market_count",
+        "SELECT count(*) FROM (SELECT" PUBLIC " LIMIT 10000) a", &count_row },
+    [COUNT_FOUND] = { "market_count_found",
+        "SELECT count(*) FROM (SELECT" PUBLIC MATCHES(1) " LIMIT 10000) a", &count_row },
+    STMT_END,
+};
+/* clang-format on */
+
+_Static_assert(MARKET_MAX == 10000, "the statements have it as a literal");
+
+struct card *
+store_market_get(struct db_tx *tx, const char *id, struct arena *mem, struct err *err)
+{
+    return db_one(tx, &store_market_stmts[GET], DB_ARGS(DB_TEXT(id)), mem, err);
+}
+
+struct list *
+store_market_list(struct db_tx *tx, const struct card_filter *filter, int64_t total,
+                  struct arena *mem, struct err *err)
+{
+    int64_t offset = (filter->page - 1) * filter->limit;
+    bool all = filter->search == NULL;
+    const struct db_arg args[] = { DB_INT(filter->limit),
+                                   DB_INT(offset < MARKET_MAX ? offset : MARKET_MAX),
+                                   DB_TEXT(filter->search) };
+    int which = all ? LIST : total < MARKET_MAX ? SEARCH_RARE : SEARCH;
+
+    return store_all(tx, &store_market_stmts[which], (struct db_args){ args, all ? 2 : 3 }, mem,
+                     err);
+}
+
+int64_t
+store_market_count(struct db_tx *tx, const struct card_filter *filter, struct arena *mem,
+                   struct err *err)
+{
+    bool all = filter->search == NULL;
+    const struct count *count =
+        db_one(tx, &store_market_stmts[all ? COUNT_ALL : COUNT_FOUND],
+               all ? DB_NO_ARGS : DB_ARGS(DB_TEXT(filter->search)), mem, err);
+
+    return count == NULL ? -1 : count->n;
+}
