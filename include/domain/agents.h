@@ -48,6 +48,9 @@ struct agent *agents_archive(struct unit *u, const char *ref, int64_t if_match,
 struct agent *agents_restore(struct unit *u, const char *ref, int64_t if_match,
                              struct err *err) MUST_CHECK;
 
+/* As revoke, from any other life. */
+struct agent *agents_decommission(struct unit *u, const char *ref, struct err *err) MUST_CHECK;
+
 /* Deletes it and its connections; call records and transitions keep the permanent id. */
 bool agents_delete(struct unit *u, const char *ref, int64_t if_match, struct err *err) MUST_CHECK;
 

@@ -47,7 +47,20 @@ struct cached_connection {
 struct cached_key {
     struct digest hash;
     struct caller caller;
+    bool suspended; /* its organization is */
     int64_t loaded_ms;
+    _Atomic int users;
+};
+
+/* An access token that was verified: until it expires, is revoked or makes room, it costs no
+ * signature any more. */
+struct cached_access {
+    struct uuid jti;
+    struct digest hash;
+    struct caller caller; /* of kind CALLER_TOKEN                       */
+    int64_t expires_ms;   /* clock_wall_ms                              */
+    bool is_bootstrap;    /* of no agent: its life is not looked at     */
+    bool suspended;       /* its organization is                        */
     _Atomic int users;
 };
 
@@ -55,10 +68,12 @@ enum hint_kind {
     HINT_AGENT,
     HINT_CONNECTION,
     HINT_KEY,
+    HINT_TOKEN, /* an access token was revoked; the id is its jti                        */
+    HINT_ORG,   /* the state of an organization changed: its access tokens are forgotten */
 };
 
 struct cache_limits {
-    size_t agents, connections, keys; /* most entries of each; an old one makes room */
+    size_t agents, connections, keys, tokens; /* most entries of each; an old one makes room */
 };
 
 struct cache *cache_new(const struct cache_limits *limits);
@@ -70,9 +85,11 @@ struct cached_agent *cache_agent_by_token(struct cache *cache, const struct dige
 struct cached_agent *cache_agent(struct cache *cache, const struct uuid *id);
 struct cached_connection *cache_connection(struct cache *cache, const struct uuid *id);
 struct cached_key *cache_key(struct cache *cache, const struct digest *hash);
+struct cached_access *cache_access(struct cache *cache, const struct digest *hash);
 void cache_done_agent(struct cached_agent *agent);
 void cache_done_connection(struct cached_connection *connection);
 void cache_done_key(struct cached_key *key);
+void cache_done_access(struct cached_access *access);
 
 /* Putting what was read from the database. The ticket is taken before reading: an entry that was
  * forgotten meanwhile is not put back. Ownership goes to the cache in any case; the caller keeps
@@ -85,8 +102,11 @@ struct cached_connection *cache_put_connection(struct cache *cache,
                                                unsigned long long ticket);
 struct cached_key *cache_put_key(struct cache *cache, struct cached_key *key,
                                  unsigned long long ticket);
+struct cached_access *cache_put_access(struct cache *cache, struct cached_access *access,
+                                       unsigned long long ticket);
 
-/* Forgets what changed; the id is of the agent, connection or key. */
+/* Forgets what changed; the id is of the agent, connection, key or organization, or the jti of a
+ * token. */
 void cache_forget(struct cache *cache, enum hint_kind kind, const struct uuid *id);
 void cache_forget_all(struct cache *cache);
 

@@ -11,6 +11,8 @@
 #include "model/caller.h"
 #include "out/guard.h"
 
+struct signing; /* domain/signing.h */
+
 /* Presence windows, read at each use: a reload may change them. */
 struct presence_rules {
     _Atomic long long window_ms, offline_ms;
@@ -22,6 +24,10 @@ struct core {
     const struct guard *guard;
     struct cache *cache;
     struct presence_rules presence;
+    _Atomic long long audit_kept_ms; /* a reload may change it                          */
+    _Atomic bool strict_isolation;   /* it, too: see identities_reach                   */
+    struct signing *signing;
+    const char *issuer; /* the public base URL, without a slash at the end */
 };
 
 /* One piece of work: a request, a tick. */
@@ -31,6 +37,7 @@ struct unit {
     struct arena *mem;
     const struct caller *by; /* NULL: the service itself */
     const char *request_id;
+    const char *client_ip, *user_agent; /* NULL: none */
 };
 
 /* Everything public in these headers lives in unit->mem unless said otherwise. */

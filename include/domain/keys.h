@@ -35,8 +35,8 @@ bool keys_check_master(struct unit *u, struct err *err) MUST_CHECK;
 /* What changed elsewhere in the last seconds: forgets it here. Runs once a second and on NOTIFY. */
 bool keys_apply_hints(struct unit *u, struct err *err) MUST_CHECK;
 
-/* Clean-up, in small steps: old hints, idempotency rows, call records, transitions. *more: again
- * at once. */
+/* Clean-up, in small steps: old hints, idempotency rows, call records, transitions, revoked tokens
+ * that have ended anyway. *more: again at once. */
 struct retention {
     int64_t calls_ms, transitions_ms;
 };

@@ -8,4 +8,7 @@
  * when it cannot be told yet; INTERNAL_ERROR with a reason for the operator when one is wrong. */
 bool schema_check(struct unit *u, int64_t *version, struct err *err) MUST_CHECK;
 
+/* Whether the database answers now. */
+bool schema_ping(struct unit *u, struct err *err) MUST_CHECK;
+
 #endif

@@ -86,10 +86,14 @@ static struct agent_row *
 insert(struct unit *u, struct db_tx *tx, struct agent *agent, const struct token *token,
        struct err *err)
 {
+    const struct audit_entry created = { .action = AUDIT_AGENT_CREATED,
+                                         .metadata = "{\"origin\":\"portal\"}" };
+    const struct audit_new event = audit_stamp(u, &created);
+
     for (int i = 0; i < PERMANENT_TRIES; i++) {
         agent->permanent_id = ids_permanent(u->mem);
         struct agent_row *row =
-            store_agents_insert(tx, agent, bytes_of_digest(&token->hash), u->mem, err);
+            store_agents_insert(tx, agent, bytes_of_digest(&token->hash), &event, u->mem, err);
         if (row != NULL || err->code != ERR_NONE)
             return row;
     }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHARDS = 64, FORGOTTEN = 32, KINDS = HINT_KEY + 1 };
+enum { SHARDS = 64, FORGOTTEN = 32, KINDS = HINT_TOKEN + 1 /* of entries: HINT_ORG has none */ };
 
 /* The last ids that were forgotten in one shard. */
 struct forgets {
@@ -23,15 +23,16 @@ struct forgets {
     } last[FORGOTTEN];
 };
 
-/* From the hash of a token to the id of its agent. The entry found by the id is compared with the
- * whole hash, so one that is left over does no harm. */
+/* From the hash of a token to the id of its agent, or to the jti of an access token. The entry
+ * found by the id is compared with the whole hash, so one that is left over does no harm. */
 struct token_of {
     _Atomic int users;
-    struct uuid agent;
+    struct uuid id;
 };
 
 struct cache {
-    struct map agents[SHARDS], tokens[SHARDS], connections[SHARDS], keys[SHARDS];
+    struct map agents[SHARDS], connections[SHARDS], keys[SHARDS], access[SHARDS];
+    struct map tokens[SHARDS]; /* of agents and access tokens */
     struct forgets forgets[KINDS][SHARDS];
     _Atomic unsigned long long now; /* counts forgets: the tickets */
     _Atomic int64_t fresh_ms, mark;
@@ -111,6 +112,18 @@ drop_key(void *key)
     cache_done_key(key);
 }
 
+static void
+keep_access(void *access)
+{
+    atomic_fetch_add(&((struct cached_access *)access)->users, 1);
+}
+
+static void
+drop_access(void *access)
+{
+    cache_done_access(access);
+}
+
 static size_t
 share_of(size_t limit)
 {
@@ -124,7 +137,9 @@ cache_new(const struct cache_limits *limits)
 
     for (size_t i = 0; i < SHARDS; i++) {
         map_init(&cache->agents[i], share_of(limits->agents), keep_agent, drop_agent);
-        map_init(&cache->tokens[i], share_of(limits->agents), keep_token, drop_token);
+        map_init(&cache->access[i], share_of(limits->tokens), keep_access, drop_access);
+        map_init(&cache->tokens[i], share_of(limits->agents + limits->tokens), keep_token,
+                 drop_token);
         map_init(&cache->connections[i], share_of(limits->connections), keep_connection,
                  drop_connection);
         map_init(&cache->keys[i], share_of(limits->keys), keep_key, drop_key);
@@ -143,6 +158,7 @@ cache_free(struct cache *cache)
         return;
     for (size_t i = 0; i < SHARDS; i++) {
         map_done(&cache->agents[i]);
+        map_done(&cache->access[i]);
         map_done(&cache->tokens[i]);
         map_done(&cache->connections[i]);
         map_done(&cache->keys[i]);
@@ -168,12 +184,30 @@ cache_agent_by_token(struct cache *cache, const struct digest *hash)
     if (token == NULL)
         return NULL;
 
-    struct cached_agent *agent = cache_agent(cache, &token->agent);
+    struct cached_agent *agent = cache_agent(cache, &token->id);
 
     drop_token(token);
     if (agent == NULL || hash_equal(&agent->token_hash, hash))
         return agent;
     cache_done_agent(agent);
+    return NULL;
+}
+
+struct cached_access *
+cache_access(struct cache *cache, const struct digest *hash)
+{
+    struct map_key key = key_of_hash(hash);
+    struct token_of *token = map_get(&cache->tokens[shard_of(&key)], &key);
+    if (token == NULL)
+        return NULL;
+
+    struct map_key jti = key_of_id(&token->id);
+    struct cached_access *access = map_get(&cache->access[shard_of(&jti)], &jti);
+
+    drop_token(token);
+    if (access == NULL || hash_equal(&access->hash, hash))
+        return access;
+    cache_done_access(access);
     return NULL;
 }
 
@@ -212,6 +246,13 @@ cache_done_key(struct cached_key *key)
 {
     if (key != NULL && atomic_fetch_sub(&key->users, 1) == 1)
         free(key);
+}
+
+void
+cache_done_access(struct cached_access *access)
+{
+    if (access != NULL && atomic_fetch_sub(&access->users, 1) == 1)
+        free(access);
 }
 
 unsigned long long
@@ -264,6 +305,15 @@ adopt_state(void *value, void *old)
     atomic_store(&fresh->never_seen, atomic_load(&known->never_seen));
 }
 
+static struct token_of *
+token_new_of(const struct uuid *id)
+{
+    struct token_of *token = must(malloc(sizeof *token));
+
+    *token = (struct token_of){ 1, *id };
+    return token;
+}
+
 struct cached_agent *
 cache_put_agent(struct cache *cache, struct cached_agent *agent, unsigned long long ticket)
 {
@@ -272,12 +322,9 @@ cache_put_agent(struct cache *cache, struct cached_agent *agent, unsigned long l
     atomic_store(&agent->users, 1);
     struct forgets *forgets = lock_forgets(cache, HINT_AGENT, &agent->id);
     if (!is_outdated(forgets, &agent->id, ticket)) {
-        struct token_of *token = must(malloc(sizeof *token));
-
-        *token = (struct token_of){ 1, agent->id };
         keep_agent(agent);
         map_put(&cache->agents[shard_of(&key)], &key, agent, adopt_state);
-        map_put(&cache->tokens[shard_of(&hash)], &hash, token, NULL);
+        map_put(&cache->tokens[shard_of(&hash)], &hash, token_new_of(&agent->id), NULL);
     }
     pthread_mutex_unlock(&forgets->lock);
     return agent;
@@ -314,12 +361,50 @@ cache_put_key(struct cache *cache, struct cached_key *key, unsigned long long ti
     return key;
 }
 
+struct cached_access *
+cache_put_access(struct cache *cache, struct cached_access *access, unsigned long long ticket)
+{
+    struct map_key key = key_of_id(&access->jti), hash = key_of_hash(&access->hash);
+
+    atomic_store(&access->users, 1);
+    struct forgets *forgets = lock_forgets(cache, HINT_TOKEN, &access->jti);
+    if (!is_outdated(forgets, &access->jti, ticket)) {
+        keep_access(access);
+        map_put(&cache->access[shard_of(&key)], &key, access, NULL);
+        map_put(&cache->tokens[shard_of(&hash)], &hash, token_new_of(&access->jti), NULL);
+    }
+    pthread_mutex_unlock(&forgets->lock);
+    return access;
+}
+
 static bool
 is_key_of_id(const void *value, const void *arg)
 {
     const struct cached_key *key = value;
 
     return memcmp(&key->caller.id, arg, sizeof key->caller.id) == 0;
+}
+
+static bool
+is_access_of_org(const void *value, const void *arg)
+{
+    const struct cached_access *access = value;
+
+    return memcmp(&access->caller.org, arg, sizeof access->caller.org) == 0;
+}
+
+/* Whoever reads any token just now may have seen the organization as it was. */
+static void
+forget_org(struct cache *cache, const struct uuid *org)
+{
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct forgets *forgets = &cache->forgets[HINT_TOKEN][i];
+
+        pthread_mutex_lock(&forgets->lock);
+        forgets->lost = atomic_fetch_add(&cache->now, 1) + 1;
+        map_remove_if(&cache->access[i], is_access_of_org, org);
+        pthread_mutex_unlock(&forgets->lock);
+    }
 }
 
 /* The token of a forgotten agent goes too; it may be another than the one it has now. */
@@ -341,6 +426,11 @@ void
 cache_forget(struct cache *cache, enum hint_kind kind, const struct uuid *id)
 {
     struct map_key key = key_of_id(id);
+
+    if (kind == HINT_ORG) {
+        forget_org(cache, id);
+        return;
+    }
     struct forgets *forgets = lock_forgets(cache, kind, id);
 
     note_forgotten(cache, forgets, id);
@@ -356,6 +446,12 @@ cache_forget(struct cache *cache, enum hint_kind kind, const struct uuid *id)
         for (size_t i = 0; i < SHARDS; i++)
             map_remove_if(&cache->keys[i], is_key_of_id, id);
         break;
+    case HINT_TOKEN:
+        /* The way to it from its hash leads nowhere then, and makes room by itself. */
+        map_remove(&cache->access[shard_of(&key)], &key);
+        break;
+    case HINT_ORG:
+        break; /* above */
     }
     pthread_mutex_unlock(&forgets->lock);
 }
@@ -372,7 +468,8 @@ void
 cache_forget_all(struct cache *cache)
 {
     for (size_t i = 0; i < SHARDS; i++) {
-        struct map *maps[KINDS] = { &cache->agents[i], &cache->connections[i], &cache->keys[i] };
+        struct map *maps[KINDS] = { &cache->agents[i], &cache->connections[i], &cache->keys[i],
+                                    &cache->access[i] };
 
         for (size_t kind = 0; kind < KINDS; kind++) {
             struct forgets *forgets = &cache->forgets[kind][i];

@@ -25,27 +25,63 @@ kind_name(enum token_kind kind)
     return "something else";
 }
 
-bool
-callers_read(const char *authorization, enum token_kind want, struct digest *hash, struct err *err)
+/* What is behind "Bearer "; NULL, said, when that is not there. */
+static const char *
+bearer_of(const char *authorization, const char *want, struct err *err)
 {
-    if (authorization == NULL || *authorization == '\0')
-        return err_setf(err, ERR_UNAUTHORIZED, "Authorization",
-                        "Authorization: Bearer with %s is needed.", kind_name(want));
-    if (strncasecmp(authorization, "Bearer ", 7) != 0)
-        return err_setf(err, ERR_UNAUTHORIZED, "Authorization",
-                        "The Authorization scheme must be Bearer, with %s.", kind_name(want));
-    const char *text = authorization + 7;
-    text += strspn(text, " ");
-    enum token_kind kind = token_read(text, strlen(text), hash);
-    if (kind == want)
-        return true;
+    if (authorization == NULL || *authorization == '\0') {
+        err_setf(err, ERR_UNAUTHORIZED, "Authorization", "Authorization: Bearer with %s is needed.",
+                 want);
+        return NULL;
+    }
+    if (strncasecmp(authorization, "Bearer ", 7) != 0) {
+        err_setf(err, ERR_UNAUTHORIZED, "Authorization",
+                 "The Authorization scheme must be Bearer, with %s.", want);
+        return NULL;
+    }
+    return authorization + 7 + strspn(authorization + 7, " ");
+}
+
+static bool
+refuse_kind(enum token_kind kind, const char *want, struct err *err)
+{
     if (kind == TOKEN_MALFORMED || kind == TOKEN_NONE)
         return err_setf(err, ERR_UNAUTHORIZED, "Authorization",
-                        "The token is malformed: %s is its prefix and 64 lower-case hex digits.",
-                        kind_name(want));
-    return err_setf(err, ERR_WRONG_CREDENTIAL, "Authorization", "%s is expected here, not %s.",
-                    want == TOKEN_AGENT ? "An agent token (tk_…)" : "An API key (rk_…)",
-                    kind_name(kind));
+                        "The token is malformed: it must be %s, with 64 lower-case hex digits "
+                        "behind a prefix.",
+                        want);
+    return err_setf(err, ERR_WRONG_CREDENTIAL, "Authorization", "This address expects %s, not %s.",
+                    want, kind_name(kind));
+}
+
+bool
+callers_read(const char *authorization, struct digest *hash, struct err *err)
+{
+    const char *want = kind_name(TOKEN_AGENT), *text = bearer_of(authorization, want, err);
+    if (text == NULL)
+        return false;
+
+    enum token_kind kind = token_read(text, strlen(text), hash);
+    return kind == TOKEN_AGENT || refuse_kind(kind, want, err);
+}
+
+bool
+callers_read_scoped(const char *authorization, const char **token, struct digest *hash,
+                    struct err *err)
+{
+    static const char want[] = "an API key (rk_…) or an access token (JWT)";
+    const char *text = bearer_of(authorization, want, err);
+
+    *token = NULL;
+    if (text == NULL)
+        return false;
+    size_t n = strlen(text);
+    enum token_kind kind = token_read(text, n, hash);
+    if (kind == TOKEN_JWT) {
+        *token = text;
+        *hash = hash_sha256(text, n);
+    }
+    return kind == TOKEN_JWT || kind == TOKEN_KEY || refuse_kind(kind, want, err);
 }
 
 bool
@@ -70,18 +106,28 @@ callers_from_agent(const struct cached_agent *agent, struct caller *caller, stru
 }
 
 bool
+callers_have(unsigned scopes, unsigned need, const char *what, struct err *err)
+{
+    for (int bit = 0; scope_names[bit] != NULL; bit++)
+        if ((need & 1u << bit) != 0 && (scopes & 1u << bit) == 0) {
+            err_setf(err, ERR_INSUFFICIENT_SCOPE, "Authorization", "This %s lacks the scope %s.",
+                     what, scope_names[bit]);
+            err_fact_text(err, "scope", scope_names[bit]);
+            return false;
+        }
+    return true;
+}
+
+bool
 callers_from_key(const struct cached_key *key, unsigned need, struct caller *caller,
                  struct err *err)
 {
     if (key == NULL)
         return err_set(err, ERR_UNAUTHORIZED, "Authorization", "This API key is not known.");
-    for (int bit = 0; scope_names[bit] != NULL; bit++)
-        if ((need & 1u << bit) != 0 && (key->caller.scopes & 1u << bit) == 0) {
-            err_setf(err, ERR_INSUFFICIENT_SCOPE, "Authorization",
-                     "This API key lacks the scope %s.", scope_names[bit]);
-            err_fact_text(err, "scope", scope_names[bit]);
-            return false;
-        }
+    if (key->suspended)
+        return err_set(err, ERR_FORBIDDEN, "Authorization", "This organization is suspended.");
+    if (!callers_have(key->caller.scopes, need, "API key", err))
+        return false;
     *caller = key->caller;
     return true;
 }

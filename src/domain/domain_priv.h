@@ -4,9 +4,12 @@
 
 #include "crypto/token.h"
 #include "domain/agents.h"
+#include "domain/audit.h"
 #include "domain/core.h"
 #include "model/link.h"
 #include "store/agents.h"
+#include "store/audit.h"
+#include "store/audit_chain.h"
 
 /* --- cursor.c: where a page ends, as opaque text --- */
 
@@ -49,6 +52,14 @@ struct agent *agents_lock(struct unit *u, struct db_tx *tx, const char *ref, int
 bool agents_fallback(struct unit *u, struct db_tx *tx, const char *ref, const char *self,
                      const char **id, struct err *err) MUST_CHECK;
 
+/* --- identities.c --- */
+
+/* Whether the caller may reach an agent of the organization org, as its own or as an operator; org
+ * NULL: there is no such agent. AGENT_NOT_FOUND with the fact agentId (the id as it was given); for
+ * another's agent FORBIDDEN, or with server.strict_isolation as if there were none. */
+bool identities_reach(const struct unit *u, const char *org, const char *id,
+                      struct err *err) MUST_CHECK;
+
 /* --- agents_draft.c --- */
 
 /* Checks a draft and seals its secrets into agent, whose id, org_id, draft and sealed values are
@@ -63,6 +74,34 @@ bool draft_open(struct unit *u, const struct agent *agent, const char *column, s
 /* Opens an envelope that was sealed for an agent's column; text in mem, wiped with it. */
 char *draft_open_text(const struct core *core, const struct seal_place *place, struct bytes sealed,
                       struct arena *mem, struct err *err) MUST_CHECK;
+
+/* --- audit.c --- */
+
+/* An event of this unit, as audit_write writes it: for statements that write it themselves. */
+struct audit_new audit_stamp(struct unit *u, const struct audit_entry *entry);
+
+/* --- audit_chain.c --- */
+
+/* Moves tie onto event, which is the next; false when no such event can have been written. */
+bool audit_tie_next(struct audit_tie *tie, const struct audit_event *event);
+
+struct audit_tie audit_tie_of(int64_t position, struct bytes hash, struct bytes whole);
+bool audit_tie_is(const struct audit_tie *tie, const struct audit_tie *other);
+
+/* Whether the MAC of a head is right. */
+bool audit_head_holds(struct unit *u, const struct audit_head *head);
+
+/* Chains the oldest events of an organization that wait; *more: there may be more of them. wait:
+ * for another node that does so, too. */
+bool audit_seal_org(struct unit *u, const char *org, bool wait, bool *more,
+                    struct err *err) MUST_CHECK;
+
+/* --- audit_verify.c --- */
+
+/* Chains what waits, then recomputes the chain of range->org_id, all of it or from one time to
+ * another. VALIDATION_ERROR on organizationId. */
+bool audit_chain_walk(struct unit *u, const struct audit_filter *range, struct audit_walk *walk,
+                      struct err *err) MUST_CHECK;
 
 /* The bytes of a digest, in place. */
 static inline struct bytes

@@ -9,6 +9,7 @@
 #include "store/idempotency.h"
 #include "store/master_keys.h"
 #include "store/orgs.h"
+#include "store/revoked_tokens.h"
 #include "store/transitions.h"
 
 #include <assert.h>
@@ -69,6 +70,7 @@ keys_load(struct unit *u, const struct digest *hash, struct err *err)
     struct cached_key *key = must(calloc(1, sizeof *key));
     key->hash = *hash;
     key->loaded_ms = clock_ms();
+    key->suspended = row->suspended;
     key->caller.kind = CALLER_KEY;
     key->caller.scopes = (unsigned)row->scopes;
     key->caller.id = row->id;
@@ -165,7 +167,7 @@ keys_apply_hints(struct unit *u, struct err *err)
     for (size_t i = 0; i < rows->n; i++) {
         const struct hint_row *hint = rows->v[i];
 
-        if (hint->kind >= HINT_AGENT && hint->kind <= HINT_KEY)
+        if (hint->kind >= HINT_AGENT && hint->kind <= HINT_ORG)
             cache_forget(cache, (enum hint_kind)hint->kind, &hint->id);
     }
     cache_set_mark(cache, ((const struct hint_row *)rows->v[0])->mark);
@@ -177,14 +179,16 @@ bool
 keys_clean(struct unit *u, const struct retention *keep, bool *more, struct err *err)
 {
     struct db_tx *tx = db_single(u->db);
-    long done[5] = { 0 };
+    long done[6] = { 0 };
 
     *more = false;
     if ((done[0] = store_hints_clean(tx, HINTS_KEEP_MS, CLEAN_ROWS, u->mem, err)) < 0 ||
         (done[1] = store_idempotency_wipe(tx, ANSWERS_FULL_MS, CLEAN_ROWS, u->mem, err)) < 0 ||
         (done[2] = store_idempotency_clean(tx, ANSWERS_KEEP_MS, CLEAN_ROWS, u->mem, err)) < 0 ||
         (done[3] = store_calls_clean(tx, keep->calls_ms, CLEAN_ROWS, u->mem, err)) < 0 ||
-        (done[4] = store_transitions_clean(tx, keep->transitions_ms, CLEAN_ROWS, u->mem, err)) < 0)
+        (done[4] = store_transitions_clean(tx, keep->transitions_ms, CLEAN_ROWS, u->mem, err)) <
+            0 ||
+        (done[5] = store_revoked_tokens_clean(tx, CLEAN_ROWS, u->mem, err)) < 0)
         return false;
     for (size_t i = 0; i < COUNT(done); i++)
         *more = *more || done[i] == CLEAN_ROWS;

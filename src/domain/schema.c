@@ -3,6 +3,7 @@
 
 #include "db/migrate.h"
 #include "domain/keys.h"
+#include "store/service_state.h"
 
 bool
 schema_check(struct unit *u, int64_t *version, struct err *err)
@@ -15,4 +16,10 @@ schema_check(struct unit *u, int64_t *version, struct err *err)
     return err_setf(err, ERR_INTERNAL_ERROR, "database.schema",
                     "The database has schema version %lld, which is not that of this binary.",
                     (long long)*version);
+}
+
+bool
+schema_ping(struct unit *u, struct err *err)
+{
+    return store_service_state_ping(db_single(u->db), u->mem, err);
 }

@@ -484,12 +484,13 @@ a_retired_permanent_id_is_not_given_again(void **state)
         .token_hint = "abcd"
     };
     struct digest hash = hash_sha256("x", 1);
+    const struct audit_new event = { ids_uuid(fx->u.mem), "", "", { .metadata = "{}" } };
     assert_null(store_agents_insert(db_single(fx->u.db), &again, (struct bytes){ hash.b, 32 },
-                                    fx->u.mem, &fx->err));
+                                    &event, fx->u.mem, &fx->err));
     assert_int_equal(fx->err.code, ERR_NONE);
     again.permanent_id = domain_fixture_agent(fx, "z", NULL)->permanent_id;
     assert_null(store_agents_insert(db_single(fx->u.db), &again, (struct bytes){ hash.b, 32 },
-                                    fx->u.mem, &fx->err));
+                                    &event, fx->u.mem, &fx->err));
     assert_int_equal(fx->err.code, ERR_NONE);
 }
 

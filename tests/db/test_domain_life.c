@@ -265,7 +265,7 @@ another_node_forgets_with_the_next_hints(void **state)
     struct core other = { .keys = fx->keys, .guard = &fx->guard };
     struct unit there = { &other, db_fixture_another(5000), fx->u.mem, NULL, "req_there" };
 
-    other.cache = cache_new(&(struct cache_limits){ 100, 100, 100 });
+    other.cache = cache_new(&(struct cache_limits){ 100, 100, 100, 100 });
     assert_ok(keys_apply_hints(&there, &fx->err), &fx->err);
     assert_true(cache_fresh(other.cache) > 0);
     cache_done_agent(agents_load(&there, &id, &fx->err));

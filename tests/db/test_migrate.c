@@ -186,6 +186,101 @@ a_migration_that_fails_leaves_nothing_behind_and_is_named(void **state)
                      1);
 }
 
+static struct db *
+open_as(struct bench *b, const char *dbname, const char *user)
+{
+    struct db_options *options = ARENA_NEW(b->mem, struct db_options);
+
+    *options = (struct db_options){ .conninfo = arena_printf(b->mem, "%s dbname=%s user=%s",
+                                                             db_fixture_conninfo(), dbname, user),
+                                    .name = "roster-test",
+                                    .timeout_ms = 20000 };
+    return db_open(options);
+}
+
+static void
+run_as(struct bench *b, const char *dbname, const char *user, const char *sql)
+{
+    struct db *db = open_as(b, dbname, user);
+
+    assert_ok(db_run(db, sql, &b->err), &b->err);
+    db_close(db);
+}
+
+static void
+assert_migrates_only_after(struct bench *b, const char *dbname, const char *user,
+                           const char *advice)
+{
+    struct db *db = open_as(b, dbname, user);
+    struct err err = { 0 };
+    int ran;
+
+    assert_false(migrate_up(db, &ran, b->mem, &err));
+    if (strstr(err.note, advice) == NULL)
+        fail_msg("%s", err.note);
+    assert_int_equal(ran, 2);
+    run_as(b, dbname, "postgres", advice);
+    assert_ok(migrate_up(db, &ran, b->mem, &b->err), &b->err);
+    db_close(db);
+}
+
+static void
+who_may_not_make_the_roles_of_the_audit_log_is_told_what_to_do(void **state)
+{
+    struct bench *b = *state;
+
+    run_as(b, "roster", "postgres", "DROP ROLE roster_audit_writer, roster_audit_keeper");
+    assert_migrates_only_after(b, "roster", "roster", "ALTER ROLE roster CREATEROLE");
+    run_as(b, "roster", "postgres", "CREATE ROLE poor LOGIN");
+    run_as(b, "roster", "postgres", "CREATE DATABASE poor OWNER poor");
+    assert_migrates_only_after(b, "poor", "poor",
+                               "GRANT roster_audit_writer, roster_audit_keeper TO poor");
+    run_as(b, "roster", "postgres", "DROP DATABASE poor");
+    run_as(b, "roster", "postgres", "DROP ROLE poor");
+}
+
+static void *
+run_up_in(void *arg)
+{
+    struct db *db = arg;
+    struct arena *mem = arena_new();
+    struct err err = { 0 };
+    int ran;
+    bool good = migrate_up(db, &ran, mem, &err);
+
+    if (!good)
+        print_error("%s\n", err.note);
+    arena_free(mem);
+    return good ? db : NULL;
+}
+
+static void
+databases_of_one_cluster_may_make_the_roles_at_once(void **state)
+{
+    enum { DATABASES = 6 };
+    struct bench *b = *state;
+    pthread_t threads[DATABASES];
+    struct db *dbs[DATABASES];
+
+    run_as(b, "roster", "postgres",
+           "ALTER ROLE roster CREATEROLE CREATEDB;"
+           "DROP ROLE roster_audit_writer, roster_audit_keeper");
+    for (int i = 0; i < DATABASES; i++) {
+        run_as(b, "roster", "roster", arena_printf(b->mem, "CREATE DATABASE other%d", i));
+        dbs[i] = open_as(b, arena_printf(b->mem, "other%d", i), "roster");
+    }
+    for (int i = 0; i < DATABASES; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run_up_in, dbs[i]), 0);
+    for (int i = 0; i < DATABASES; i++) {
+        void *good;
+
+        pthread_join(threads[i], &good);
+        assert_non_null(good);
+        db_close(dbs[i]);
+        run_as(b, "roster", "roster", arena_printf(b->mem, "DROP DATABASE other%d", i));
+    }
+}
+
 #define on_empty(test) cmocka_unit_test_setup_teardown(test, empty_database, clean_up)
 
 int
@@ -198,6 +293,8 @@ main(void)
         on_empty(a_newer_schema_is_refused),
         on_empty(the_status_tells_pending_from_applied),
         on_empty(a_migration_that_fails_leaves_nothing_behind_and_is_named),
+        on_empty(who_may_not_make_the_roles_of_the_audit_log_is_told_what_to_do),
+        on_empty(databases_of_one_cluster_may_make_the_roles_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

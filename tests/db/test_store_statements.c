@@ -96,7 +96,9 @@ static void
 every_clash_is_a_constraint_of_the_schema(void **state)
 {
     static const struct stmt find = { "test_constraint",
-                                      "SELECT conname FROM pg_constraint WHERE conname = $1",
+                                      "SELECT conname FROM pg_constraint WHERE conname = $1"
+                                      " UNION SELECT relname FROM pg_class WHERE relname = $1"
+                                      " AND relkind = 'i'",
                                       &text_shape, NULL };
 
     (void)state;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct cache_limits limits = { 6400, 6400, 6400 };
+static const struct cache_limits limits = { 6400, 6400, 6400, 6400 };
 
 /* The n-th id, and the hash of its token; both differ in their first bytes as random ones do. */
 static struct uuid
@@ -249,7 +249,7 @@ static void
 is_bounded_and_keeps_what_is_used(void **state)
 {
     enum { LIMIT = 640, MANY = 6400 };
-    struct cache *cache = cache_new(&(struct cache_limits){ LIMIT, LIMIT, LIMIT });
+    struct cache *cache = cache_new(&(struct cache_limits){ LIMIT, LIMIT, LIMIT, LIMIT });
     unsigned kept = 0;
 
     (void)state;
@@ -388,7 +388,7 @@ work(void *arg)
 static void
 threads_never_see_what_was_forgotten_before_they_looked(void **state)
 {
-    struct shared shared = { .cache = cache_new(&(struct cache_limits){ 64, 64, 64 }) };
+    struct shared shared = { .cache = cache_new(&(struct cache_limits){ 64, 64, 64, 64 }) };
     pthread_t threads[THREADS];
 
     (void)state;

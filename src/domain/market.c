@@ -1,0 +1,79 @@
+/* The public catalogue. */
+#include "domain/market.h"
+
+#include "base/buf.h"
+#include "domain_priv.h"
+#include "store/market.h"
+
+#include <string.h>
+
+char *
+market_did(const struct core *core, const char *id, struct arena *mem)
+{
+    const char *host = core->issuer == NULL ? NULL : strstr(core->issuer, "://");
+    struct buf did;
+
+    if (host == NULL)
+        return NULL;
+    buf_init(&did, 0);
+    buf_text(&did, "did:web:");
+    /* A port is escaped; segments of a path are set off by colons. */
+    for (host += 3; *host != '\0'; host++) {
+        if (*host == ':')
+            buf_text(&did, "%3A");
+        else
+            buf_put(&did, *host == '/' ? ":" : host, 1);
+    }
+    if (id != NULL)
+        buf_printf(&did, ":agents:%s", id);
+    char *text = arena_textn(mem, buf_bytes(&did), buf_size(&did));
+    buf_done(&did);
+    return text;
+}
+
+static struct card *
+draw(struct unit *u, struct card *card)
+{
+    card->did = market_did(u->core, card->id, u->mem);
+    return card;
+}
+
+/* A search is planned each time anew: see read_page in agents.c. */
+struct numbered_page *
+market_list(struct unit *u, const struct card_filter *filter, struct err *err)
+{
+    struct numbered_page *page = ARENA_NEW(u->mem, struct numbered_page);
+    struct db_tx *tx DB_SCOPED = db_begin(u->db, err);
+
+    if (tx == NULL || (filter->search != NULL && !store_agents_plan_each(tx, u->mem, err)))
+        return NULL;
+
+    int64_t total = store_market_count(tx, filter, u->mem, err);
+    if (total < 0)
+        return NULL;
+    const struct list *rows = store_market_list(tx, filter, total, u->mem, err);
+    if (rows == NULL)
+        return NULL;
+    *page = (struct numbered_page){ *rows, total, filter->page, filter->limit };
+    for (size_t i = 0; i < rows->n; i++)
+        draw(u, rows->v[i]);
+    return db_commit(tx, err) ? page : NULL;
+}
+
+struct card *
+market_get(struct unit *u, const char *id, struct err *err)
+{
+    struct uuid uuid;
+    struct card *card = NULL;
+
+    if (!ids_uuid_read(id, &uuid)) {
+        err_set(err, ERR_VALIDATION_ERROR, "agentId", "agentId must be a UUID.");
+        return NULL;
+    }
+    card = store_market_get(db_single(u->db), id, u->mem, err);
+    if (card == NULL && err->code == ERR_NONE) {
+        err_set(err, ERR_AGENT_NOT_FOUND, NULL, NULL);
+        err_fact_text(err, "agentId", id);
+    }
+    return card == NULL ? NULL : draw(u, card);
+}
