@@ -16,6 +16,13 @@ char *draw_kept(struct request *rq);
  * they belong; headers of a half-made reply are dropped, but for Allow and Proxy-Status. */
 void draw_error(struct request *rq);
 
+/* Adds what every answer of its row carries: how far the limit is used up; and about tokens, that
+ * nobody may keep the answer (RFC 6749, section 5.1). Once, before http_answer. */
+void draw_standing(struct request *rq);
+
+/* Adds the facts of an error as members of their own. */
+void draw_facts(json_t *object, const struct err *err);
+
 /* JSON as compact text in mem; takes the reference. */
 char *draw_json(struct arena *mem, json_t *json, size_t *size);
 

@@ -15,9 +15,19 @@ enum { LIMIT_WINDOW_MS = 60 * 1000 };
 struct limiter *limiter_new(size_t buckets);
 void limiter_free(struct limiter *limiter);
 
+/* Where a key stands in its window. */
+struct limit_state {
+    int64_t remaining; /* how many more there may be     */
+    int64_t ends_ms;   /* clock_ms: then it begins anew  */
+};
+
 /* Counts one for key (any bytes; hashed with a key of this process); 0. When most were counted in
  * this window already: the seconds until it ends, at least 1. */
 unsigned limiter_take(struct limiter *limiter, const void *key, size_t size, int64_t most,
                       int64_t now_ms);
+
+/* Where key stands, without counting. */
+struct limit_state limiter_look(struct limiter *limiter, const void *key, size_t size, int64_t most,
+                                int64_t now_ms);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/field.h"
 #include "base/ids.h"
 #include "base/mailbox.h"
+#include "http/client.h"
 #include "model/caller.h"
 
 #include <jansson.h>
@@ -30,6 +31,12 @@ struct reply {
     size_t nheaders;
 };
 
+/* How far the limit of its row is used up; limit 0: not counted. */
+struct rate_state {
+    long long limit, remaining;
+    int64_t reset_s; /* when the window ends, Unix time */
+};
+
 struct request {
     struct arena *mem;
     char id[REQUEST_ID_SIZE];
@@ -44,11 +51,14 @@ struct request {
     int64_t upload_size;                /* as announced; -1: chunked                         */
     const char *body;                   /* collected; NULL on streaming routes               */
     size_t body_size;
-    const void *in;     /* filled struct of the route's in spec              */
-    const void *params; /* filled struct of the route's query spec           */
-    const void *out;    /* set by the handler: struct of the route's out spec */
+    json_t *json;               /* the body of a ROUTE_FORM row, parsed; NULL: not, or faulty */
+    struct client_claim client; /* of a ROUTE_FORM row: what the client says it is   */
+    const void *in;             /* filled struct of the route's in spec              */
+    const void *params;         /* filled struct of the route's query spec           */
+    const void *out;            /* set by the handler: struct of the route's out spec */
     struct reply reply;
     struct caller caller;
+    struct rate_state rate;
     char client_ip[46];  /* after trusted proxies                             */
     char trace_id[33];   /* of traceparent, or fresh                          */
     int64_t started_us;  /* clock_us                                          */

@@ -7,19 +7,22 @@
 
 enum route_who {
     WHO_ANYONE,
-    WHO_AGENT, /* an agent token tk_…                       */
-    WHO_KEY,   /* an API key rk_… with the row's scope      */
+    WHO_AGENT,  /* an agent token tk_…                       */
+    WHO_KEY,    /* an API key rk_… with the row's scope      */
+    WHO_CLIENT, /* as WHO_KEY, or an OAuth client that may have the scope, by its own secret */
 };
 
 enum route_flag {
-    ROUTE_LOOP = 1 << 0,     /* the handler runs on the loop and may park; no database   */
-    ROUTE_STREAM = 1 << 1,   /* the body is not collected: the lane takes it             */
-    ROUTE_CREATES = 1 << 2,  /* honours Idempotency-Key                                  */
-    ROUTE_LAX_BODY = 1 << 3, /* a missing or unreadable body counts as {}                */
-    ROUTE_ETAG = 1 << 4,     /* answers carry ETag; If-Match / If-None-Match are honoured */
-    ROUTE_QUIET = 1 << 5,    /* successes are not in the access log                      */
-    ROUTE_PAGE = 1 << 6,     /* not part of the API document (pages for people)          */
-    ROUTE_CSV = 1 << 7,      /* also answers text/csv, by Accept or a .csv path          */
+    ROUTE_LOOP = 1 << 0,       /* the handler runs on the loop and may park; no database   */
+    ROUTE_STREAM = 1 << 1,     /* the body is not collected: the lane takes it             */
+    ROUTE_CREATES = 1 << 2,    /* honours Idempotency-Key                                  */
+    ROUTE_LAX_BODY = 1 << 3,   /* a missing or unreadable body counts as {}                */
+    ROUTE_ETAG = 1 << 4,       /* answers carry ETag; If-Match / If-None-Match are honoured */
+    ROUTE_QUIET = 1 << 5,      /* successes are not in the access log                      */
+    ROUTE_PAGE = 1 << 6,       /* not part of the API document (pages for people)          */
+    ROUTE_CSV = 1 << 7,        /* also answers text/csv, by Accept or a .csv path          */
+    ROUTE_EMPTY_BODY = 1 << 8, /* a missing body counts as {}                            */
+    ROUTE_FORM = 1 << 9,       /* the body may be a form (application/x-www-form-urlencoded) */
 };
 
 /* Limits a client can meet, by row; the settings are in "limits". */
@@ -29,6 +32,9 @@ enum route_limit {
     LIMIT_HEARTBEAT, /* per agent, and per address                                       */
     LIMIT_SELF,      /* per agent                                                        */
     LIMIT_OWNER,     /* per API key                                                      */
+    LIMIT_CLIENT,    /* per client_id as given, else per address                         */
+    LIMIT_VERIFY,    /* per caller                                                       */
+    LIMIT_PUBLIC,    /* per address                                                      */
 };
 
 enum { ROUTE_FAILS_MAX = 24 };
@@ -44,7 +50,7 @@ struct route {
     const struct spec *in;    /* NULL: no body                                         */
     const struct spec *query; /* NULL: no parameters                                   */
     const struct spec *out;   /* NULL: no body, or a stream                            */
-    int ok;                   /* success status                                        */
+    int ok;                   /* success status; 0: it always fails                    */
     enum route_limit limit;
     unsigned flags;
     size_t body_max;            /* 0: 64 KiB                                             */
@@ -70,9 +76,10 @@ struct dialect {
     const char *const *prefixes;       /* of the paths it owns, NULL-terminated      */
     const struct route *const *routes; /* tables, NULL-terminated                    */
     json_t *(*error)(const struct err *err, const char *request_id); /* new reference      */
-    const struct spec *error_spec; /* how that looks, for the document           */
-    const char *const *scopes;     /* names of the bits of route.scope           */
-    const char *doc;               /* what it is for, in one sentence            */
+    const struct spec *error_spec;           /* how that looks, for the document           */
+    const char *(*word)(enum err_code code); /* its words for codes; NULL: err_name        */
+    const char *const *scopes;               /* names of the bits of route.scope           */
+    const char *doc;                         /* what it is for, in one sentence            */
 };
 
 struct router;
@@ -91,6 +98,9 @@ bool router_match(const struct router *router, const char *method, const char *t
 
 /* What router_new was given. */
 const struct dialect *const *router_dialects(const struct router *router);
+
+/* The word that a dialect has for a code. */
+const char *route_word(const struct dialect *dialect, enum err_code code);
 
 /* Every failure a row may answer: its own, and those that follow from its other cells. Sorted by
  * status; ends with ERR_NONE. */

@@ -82,6 +82,18 @@ draw_kept(struct request *rq)
     return draw_json(rq->mem, kept, NULL);
 }
 
+void
+draw_facts(json_t *object, const struct err *err)
+{
+    for (unsigned i = 0; i < err->nfacts; i++) {
+        const struct fact *fact = &err->facts[i];
+
+        json_object_set_new(object, fact->key,
+                            fact->text[0] != '\0' ? json_string(fact->text)
+                                                  : json_integer(fact->number));
+    }
+}
+
 static bool
 stays(const char *name)
 {
@@ -109,7 +121,8 @@ draw_error(struct request *rq)
     keep_headers(rq);
     rq->reply.status = status;
     if (status == 401)
-        reply_header(rq, "WWW-Authenticate", "Bearer");
+        reply_header(rq, "WWW-Authenticate",
+                     rq->client.basic ? "Basic realm=\"rosterd\"" : "Bearer");
     if ((status == 429 || status == 503) && wait == 0)
         wait = 1;
     if (wait > 0)
@@ -136,4 +149,19 @@ draw_if_match(const struct request *rq, int64_t *version, struct err *err)
     }
     return err_set(err, ERR_PRECONDITION_FAILED, "If-Match",
                    "If-Match does not name an ETag of this resource.");
+}
+
+void
+draw_standing(struct request *rq)
+{
+    if (rq->route != NULL && (rq->route->flags & ROUTE_FORM) != 0) {
+        reply_header(rq, "Cache-Control", "no-store");
+        reply_header(rq, "Pragma", "no-cache");
+    }
+    if (rq->rate.limit == 0)
+        return;
+    reply_header(rq, "X-RateLimit-Limit", arena_printf(rq->mem, "%lld", rq->rate.limit));
+    reply_header(rq, "X-RateLimit-Remaining", arena_printf(rq->mem, "%lld", rq->rate.remaining));
+    reply_header(rq, "X-RateLimit-Reset",
+                 arena_printf(rq->mem, "%lld", (long long)rq->rate.reset_s));
 }

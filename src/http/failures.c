@@ -29,6 +29,12 @@ reads_json(const struct route *route)
 }
 
 static bool
+reads_json_alone(const struct route *route)
+{
+    return reads_json(route) && (route->flags & ROUTE_FORM) == 0;
+}
+
+static bool
 wants_a_caller(const struct route *route)
 {
     return route->who != WHO_ANYONE;
@@ -40,10 +46,23 @@ wants_an_agent(const struct route *route)
     return route->who == WHO_AGENT;
 }
 
+/* Of an organization that may be suspended. */
+static bool
+wants_a_key(const struct route *route)
+{
+    return route->who == WHO_KEY || route->who == WHO_CLIENT;
+}
+
 static bool
 wants_a_scope(const struct route *route)
 {
-    return route->who == WHO_KEY && route->scope != 0;
+    return (route->who == WHO_KEY || route->who == WHO_CLIENT) && route->scope != 0;
+}
+
+static bool
+wants_a_client(const struct route *route)
+{
+    return route->who == WHO_CLIENT;
 }
 
 /* Refused credentials are counted wherever a credential is asked for. */
@@ -72,17 +91,20 @@ static const struct {
     { ERR_VALIDATION_ERROR, always }, /* a parameter that it does not know */
     { ERR_MALFORMED_REQUEST, always },
     { ERR_MALFORMED_JSON, reads_json },
+    { ERR_INVALID_CLIENT, wants_a_client },
+    { ERR_UNAUTHORIZED_CLIENT, wants_a_client },
     { ERR_UNAUTHORIZED, wants_a_caller },
     { ERR_WRONG_CREDENTIAL, wants_a_caller },
     { ERR_AGENT_REVOKED, wants_an_agent },
     { ERR_AGENT_ARCHIVED, wants_an_agent },
     { ERR_AGENT_DISABLED, wants_an_agent },
+    { ERR_FORBIDDEN, wants_a_key },
     { ERR_INSUFFICIENT_SCOPE, wants_a_scope },
     { ERR_IDEMPOTENCY_RUNNING, creates },
     { ERR_PRECONDITION_FAILED, honours_if_match },
     { ERR_PAYLOAD_TOO_LARGE, collects_a_body },
     { ERR_URI_TOO_LONG, always },
-    { ERR_UNSUPPORTED_MEDIA_TYPE, reads_json },
+    { ERR_UNSUPPORTED_MEDIA_TYPE, reads_json_alone },
     { ERR_IDEMPOTENCY_MISMATCH, creates },
     { ERR_RATE_LIMITED, is_limited },
     { ERR_INTERNAL_ERROR, asks_a_worker },

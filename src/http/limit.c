@@ -76,6 +76,26 @@ bucket_for(struct bucket *set, uint64_t key, int64_t now)
     return oldest;
 }
 
+struct limit_state
+limiter_look(struct limiter *limiter, const void *key, size_t size, int64_t most, int64_t now_ms)
+{
+    uint64_t h = hash(limiter, key, size);
+    size_t at = (size_t)(h % limiter->sets);
+    pthread_mutex_t *lock = &limiter->locks[at % LOCKS];
+    struct limit_state state = { most, now_ms + LIMIT_WINDOW_MS };
+
+    pthread_mutex_lock(lock);
+    for (size_t i = 0; i < WAYS; i++) {
+        const struct bucket *bucket = &limiter->buckets[at * WAYS + i];
+
+        if (bucket->key == h && bucket->ends > now_ms)
+            state = (struct limit_state){ bucket->count < most ? most - bucket->count : 0,
+                                          bucket->ends };
+    }
+    pthread_mutex_unlock(lock);
+    return state;
+}
+
 unsigned
 limiter_take(struct limiter *limiter, const void *key, size_t size, int64_t most, int64_t now_ms)
 {

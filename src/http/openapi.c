@@ -104,8 +104,12 @@ headers(void)
                 text_header("The next page, as rel=\"next\"; absent on the last one."));
     openapi_put(all, "Replayed",
                 text_header("\"true\" when this is the kept answer to an earlier request."));
+    openapi_put(all, "RateLimit", text_header("Requests that are let through a minute."));
+    openapi_put(all, "RateRemaining", text_header("How many of them are left in this minute."));
+    openapi_put(all, "RateReset", text_header("When the next minute begins, in Unix seconds."));
     openapi_put(all, "ProxyStatus", text_header("Who answered, and what went wrong (RFC 9209)."));
-    openapi_put(all, "Authenticate", text_header("Bearer: the kind of credential that is wanted."));
+    openapi_put(all, "Authenticate",
+                text_header("Bearer or Basic: the kind of credential that is wanted."));
     return all;
 }
 
@@ -123,7 +127,12 @@ security_schemes(void)
 
     openapi_put(all, "agentToken",
                 bearer("The token of an agent: tk_ and 64 lower-case hex digits."));
+    openapi_put(all, "clientSecret",
+                json_pack("{s:s, s:s, s:s}", "type", "http", "scheme", "basic", "description",
+                          "client_id and client_secret, each percent-encoded (RFC 6749)."));
     openapi_put(all, "apiKey", bearer("An API key with scopes: rk_ and 64 lower-case hex digits."));
+    openapi_put(all, "accessToken",
+                bearer("An access token of POST /api/v1/token: a JWT with scopes."));
     return all;
 }
 

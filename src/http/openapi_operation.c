@@ -159,9 +159,13 @@ request_body(const struct route *route, struct arena *mem)
         return json_pack("{s:b, s:s, s:{s:{}}}", "required", 0, "description",
                          "Any bytes of any type; they are passed on as they come.", "content",
                          "*/*");
-    return json_pack("{s:b, s:{s:{s:o}}}", "required", (route->flags & ROUTE_LAX_BODY) == 0,
-                     "content", "application/json", "schema",
-                     ref(route->in, openapi_side(route), mem));
+    json_t *body = json_pack(
+        "{s:b, s:{s:{s:o}}}", "required", (route->flags & (ROUTE_LAX_BODY | ROUTE_EMPTY_BODY)) == 0,
+        "content", "application/json", "schema", ref(route->in, openapi_side(route), mem));
+    if ((route->flags & ROUTE_FORM) != 0)
+        openapi_put(json_object_get(body, "content"), "application/x-www-form-urlencoded",
+                    json_pack("{s:o}", "schema", ref(route->in, openapi_side(route), mem)));
+    return body;
 }
 
 /* ---- answers ---- */
@@ -194,6 +198,14 @@ success_content(const struct route *route, struct arena *mem)
 }
 
 static void
+add_rate_headers(json_t *headers)
+{
+    openapi_put(headers, "X-RateLimit-Limit", COMPONENT("headers", "RateLimit"));
+    openapi_put(headers, "X-RateLimit-Remaining", COMPONENT("headers", "RateRemaining"));
+    openapi_put(headers, "X-RateLimit-Reset", COMPONENT("headers", "RateReset"));
+}
+
+static void
 add_success(json_t *responses, const struct route *route, struct arena *mem)
 {
     json_t *answer = response(route->ok == 204 ? "Done." : route->summary);
@@ -206,6 +218,8 @@ add_success(json_t *responses, const struct route *route, struct arena *mem)
         openapi_put(headers, "Location", COMPONENT("headers", "Location"));
         openapi_put(headers, "Idempotent-Replayed", COMPONENT("headers", "Replayed"));
     }
+    if (route->limit == LIMIT_OWNER || route->limit == LIMIT_CLIENT || route->limit == LIMIT_PUBLIC)
+        add_rate_headers(headers);
     if (openapi_is_list(route))
         openapi_put(headers, "Link", COMPONENT("headers", "Link"));
     if (json_object_size(content) > 0)
@@ -233,18 +247,32 @@ add_stream(json_t *responses)
     openapi_put(responses, "default", answer);
 }
 
+/* Several codes of ours may be one word of a dialect. */
+static bool
+has_word(const json_t *words, const char *word)
+{
+    for (size_t i = 0; i < json_array_size(words); i++)
+        if (strcmp(json_string_value(json_array_get(words, i)), word) == 0)
+            return true;
+    return false;
+}
+
 static json_t *
 failure(const struct dialect *dialect, const struct route *route, const enum err_code *codes,
         size_t n, struct arena *mem)
 {
     int status = err_status(codes[0]);
-    json_t *words = must(json_array());
+    json_t *words = must(json_array()), *names = must(json_array());
     struct buf say;
 
     buf_init(&say, 0);
     for (size_t i = 0; i < n; i++) {
-        json_array_append_new(words, json_string(err_name(codes[i])));
-        buf_printf(&say, n == 1 ? "%s%s: %s" : "%s- %s: %s", i == 0 ? "" : "\n", err_name(codes[i]),
+        const char *word = route_word(dialect, codes[i]);
+
+        json_array_append_new(names, json_string(err_name(codes[i])));
+        if (!has_word(words, word))
+            json_array_append_new(words, json_string(word));
+        buf_printf(&say, n == 1 ? "%s%s: %s" : "%s- %s: %s", i == 0 ? "" : "\n", word,
                    err_text(codes[i]));
     }
     json_t *answer = response(buf_cstr(&say));
@@ -262,6 +290,7 @@ failure(const struct dialect *dialect, const struct route *route, const enum err
                           ref(dialect->error_spec, SIDE_OUT, mem), "properties", "code", "enum",
                           words));
     openapi_put(answer, "x-codes", words);
+    openapi_put(answer, "x-errors", names);
     return answer;
 }
 
@@ -272,7 +301,7 @@ responses(const struct dialect *dialect, const struct route *route, struct arena
     enum err_code codes[ERR_COUNT];
     size_t n;
 
-    if ((route->flags & ROUTE_STREAM) == 0)
+    if ((route->flags & ROUTE_STREAM) == 0 && route->ok != 0)
         add_success(all, route, mem);
     route_failures(route, codes);
     for (size_t i = 0; codes[i] != ERR_NONE; i += n) {
@@ -306,7 +335,13 @@ add_security(json_t *operation, const struct dialect *dialect, const struct rout
         openapi_put(operation, "security", json_pack("[{s:[]}]", "agentToken"));
         break;
     case WHO_KEY:
-        openapi_put(operation, "security", json_pack("[{s:O}]", "apiKey", scopes));
+        openapi_put(operation, "security",
+                    json_pack("[{s:O}, {s:O}]", "apiKey", scopes, "accessToken", scopes));
+        openapi_put(operation, "x-scopes", json_incref(scopes));
+        break;
+    case WHO_CLIENT:
+        openapi_put(operation, "security",
+                    json_pack("[{s:O}, {s:[]}]", "apiKey", scopes, "clientSecret"));
         openapi_put(operation, "x-scopes", json_incref(scopes));
         break;
     }

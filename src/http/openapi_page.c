@@ -203,10 +203,14 @@ put_caller(struct page *page, const struct route *route)
         raw(page, "For agents: <code>Authorization: Bearer tk_…</code>");
         break;
     case WHO_KEY:
-        raw(page, "For API keys: <code>Authorization: Bearer rk_…</code>");
+        raw(page, "For API keys and access tokens: <code>Authorization: Bearer …</code>");
         for (unsigned i = 0; scopes != NULL && scopes[i] != NULL; i++)
             if ((route->scope & 1u << i) != 0)
                 put(page, " with the scope <code>%</code>", scopes[i], NULL, NULL);
+        break;
+    case WHO_CLIENT:
+        raw(page, "For API keys: <code>Authorization: Bearer rk_…</code>; and for OAuth clients, "
+                  "by their own secret: <code>Authorization: Basic …</code>");
         break;
     }
     raw(page, "</p>\n");
@@ -232,7 +236,7 @@ put_success(struct page *page, const struct route *route)
 {
     const char *types[3];
 
-    if ((route->flags & ROUTE_STREAM) != 0)
+    if ((route->flags & ROUTE_STREAM) != 0 || route->ok == 0)
         return;
     openapi_types(route, types);
     put(page, "<p>Answers <strong>%</strong>", arena_printf(page->mem, "%d", route->ok), NULL,
@@ -256,8 +260,8 @@ put_failures(struct page *page, const struct route *route)
     raw(page, "<details><summary>Errors</summary><div class=\"wide\"><table><tbody>\n");
     for (size_t i = 0; codes[i] != ERR_NONE; i++)
         put(page, "<tr><td>%</td><td><code>%</code></td><td>%</td></tr>\n",
-            arena_printf(page->mem, "%d", err_status(codes[i])), err_name(codes[i]),
-            err_text(codes[i]));
+            arena_printf(page->mem, "%d", err_status(codes[i])),
+            route_word(page->dialect, codes[i]), err_text(codes[i]));
     raw(page, "</tbody></table></div></details>\n");
 }
 

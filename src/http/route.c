@@ -253,6 +253,12 @@ owner_of(const struct router *router, const char *path)
     return owner;
 }
 
+const char *
+route_word(const struct dialect *dialect, enum err_code code)
+{
+    return dialect->word == NULL ? err_name(code) : dialect->word(code);
+}
+
 /* The row for the method, and the methods of all rows for this path. */
 static const struct pattern *
 find_row(const struct router *router, const char *method, const struct cut *cut, char *allow,

@@ -137,8 +137,10 @@ read_head(struct http_conn *conn, const char *method, const char *version, int64
         return;
     }
     if (strlen(conn->target) > TARGET_MAX) {
+        /* The path, or the beginning of it, still tells which dialect draws the error. */
         err_set(&rq->err, ERR_URI_TOO_LONG, NULL, NULL);
-        conn->target = "/";
+        size_t size = strcspn(conn->target, "?");
+        conn->target = arena_textn(rq->mem, conn->target, size < TARGET_MAX ? size : TARGET_MAX);
     }
     struct err *err = &rq->err, unmatched = { 0 };
     if (!router_match(http->options.router, method, conn->target, rq, &allow,

@@ -54,6 +54,23 @@ counts_each_key_by_itself(void **state)
 }
 
 static void
+tells_where_a_key_stands_without_counting(void **state)
+{
+    struct limit_state at = limiter_look(*state, "key", 3, 5, NOW);
+
+    assert_int_equal(at.remaining, 5);
+    assert_int_equal(at.ends_ms, NOW + LIMIT_WINDOW_MS);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(limiter_take(*state, "key", 3, 5, NOW + i), 0);
+    for (int i = 0; i < 3; i++)
+        at = limiter_look(*state, "key", 3, 5, NOW + 10);
+    assert_int_equal(at.remaining, 3);
+    assert_int_equal(at.ends_ms, NOW + LIMIT_WINDOW_MS);
+    assert_int_equal(limiter_look(*state, "key", 3, 1, NOW + 10).remaining, 0);
+    assert_int_equal(limiter_look(*state, "key", 3, 5, NOW + LIMIT_WINDOW_MS).remaining, 5);
+}
+
+static void
 a_limit_of_nothing_lets_nothing_through(void **state)
 {
     assert_true(limiter_take(*state, "key", 3, 0, NOW) >= 1);
@@ -109,6 +126,7 @@ main(void)
                                         end),
         cmocka_unit_test_setup_teardown(begins_anew_when_the_window_has_ended, begin, end),
         cmocka_unit_test_setup_teardown(counts_each_key_by_itself, begin, end),
+        cmocka_unit_test_setup_teardown(tells_where_a_key_stands_without_counting, begin, end),
         cmocka_unit_test_setup_teardown(a_limit_of_nothing_lets_nothing_through, begin, end),
         cmocka_unit_test(a_flood_of_keys_only_makes_it_laxer),
         cmocka_unit_test_setup_teardown(threads_together_get_no_more_than_one, begin, end),
