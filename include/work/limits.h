@@ -5,9 +5,9 @@
 #include "domain/presence.h"
 #include "work/service.h"
 
-/* Counts a request against the limits of its row. RATE_LIMITED with the seconds to wait and the
- * facts limit and window. */
-bool limits_take(struct service *service, const struct request *rq, struct err *err) MUST_CHECK;
+/* Counts a request against the limits of its row, and notes in rq->rate how far a limit of one
+ * credential or client is used up. RATE_LIMITED with the seconds to wait and the fact limit. */
+bool limits_take(struct service *service, struct request *rq, struct err *err) MUST_CHECK;
 
 /* Counts a refused credential against the client's address; false with RATE_LIMITED in place of
  * the refusal when there were too many. */

@@ -17,7 +17,8 @@ struct writer;
 /* Requests per minute; a reload may change them. */
 struct rate_limits {
     atomic_bool enabled;
-    atomic_llong runtime, account_least, account_per_agent, heartbeat, self, owner, bad_token;
+    atomic_llong runtime, account_least, account_per_agent, heartbeat, self, owner, verify,
+        bad_token, client, public;
 };
 
 /* Settings of the background; a reload may change them. Milliseconds. */
@@ -50,6 +51,7 @@ struct service {
     struct http_nets *trusted;
     struct loop *loops[LOOPS_MAX];
     int nloops;
+    int64_t started_ms; /* clock_ms */
     struct workers *workers;
     struct writer *writer;
     atomic_bool draining; /* no new work is taken                             */

@@ -72,11 +72,38 @@ take_heartbeat(struct service *service, const struct request *rq, struct err *er
     return take(service, &agent, service->limits.heartbeat, err);
 }
 
+/* As take, and notes where the key stands. */
+static bool
+take_noted(struct service *service, struct request *rq, const struct limit_key *key, long long most,
+           struct err *err)
+{
+    bool good = take(service, key, most, err);
+    int64_t now = clock_ms();
+    struct limit_state state = limiter_look(service->limiter, key, sizeof *key, most, now);
+
+    rq->rate = (struct rate_state){ most, state.remaining,
+                                    (clock_wall_ms() + state.ends_ms - now + 999) / 1000 };
+    return good;
+}
+
+/* What calls itself by a client's id is counted with that client, anything else by its address. */
+static bool
+take_client(struct service *service, struct request *rq, struct err *err)
+{
+    struct uuid id;
+    bool known = rq->client.id != NULL && ids_uuid_read(rq->client.id, &id);
+    struct limit_key key = key_of('c', known ? &id : NULL, known ? NULL : rq->client_ip);
+
+    return take_noted(service, rq, &key, service->limits.client, err);
+}
+
 bool
-limits_take(struct service *service, const struct request *rq, struct err *err)
+limits_take(struct service *service, struct request *rq, struct err *err)
 {
     struct limit_key self = key_of('s', &rq->caller.id, NULL);
     struct limit_key owner = key_of('k', &rq->caller.id, NULL);
+    struct limit_key verify = key_of('v', &rq->caller.id, NULL);
+    struct limit_key public = key_of('p', NULL, rq->client_ip);
 
     if (!service->limits.enabled)
         return true;
@@ -90,7 +117,13 @@ limits_take(struct service *service, const struct request *rq, struct err *err)
     case LIMIT_SELF:
         return take(service, &self, service->limits.self, err);
     case LIMIT_OWNER:
-        return take(service, &owner, service->limits.owner, err);
+        return take_noted(service, rq, &owner, service->limits.owner, err);
+    case LIMIT_CLIENT:
+        return take_client(service, rq, err);
+    case LIMIT_VERIFY:
+        return take(service, &verify, service->limits.verify, err);
+    case LIMIT_PUBLIC:
+        return take_noted(service, rq, &public, service->limits.public, err);
     }
     return true;
 }

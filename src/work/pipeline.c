@@ -4,10 +4,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "domain/access.h"
 #include "domain/agents.h"
 #include "domain/callers.h"
+#include "domain/clients.h"
 #include "domain/replay.h"
 #include "http/draw.h"
+#include "http/form.h"
 #include "work/limits.h"
 #include "work/loop.h"
 #include "work/workers.h"
@@ -36,6 +39,7 @@ pipeline_finish(struct request *rq)
         draw_error(rq);
     else if (rq->reply.bytes == NULL)
         draw_out(rq);
+    draw_standing(rq);
     http_answer(rq);
 }
 
@@ -46,27 +50,50 @@ load_agent(struct request *rq, struct err *err)
 {
     struct digest hash;
 
-    if (!callers_read(request_header(rq, "Authorization"), TOKEN_AGENT, &hash, err))
+    if (!callers_read(request_header(rq, "Authorization"), &hash, err))
         return false;
     rq->agent = agents_load_by_token(rq->unit, &hash, err);
     return err->code == ERR_NONE && callers_from_agent(rq->agent, &rq->caller, err);
 }
 
 static bool
-check_key(struct request *rq, struct err *err)
+check_api_key(struct request *rq, const struct digest *hash, struct err *err)
+{
+    struct cached_key *key = cache_key(rq->unit->core->cache, hash);
+
+    if (key == NULL)
+        key = keys_load(rq->unit, hash, err);
+    bool good = err->code == ERR_NONE && callers_from_key(key, rq->route->scope, &rq->caller, err);
+    cache_done_key(key);
+    return good;
+}
+
+/* A token is verified once; its agent is looked at each time. */
+static bool
+check_access(struct request *rq, const char *token, const struct digest *hash, struct err *err)
 {
     struct cache *cache = rq->unit->core->cache;
-    struct digest hash;
+    struct cached_access *access = cache_access(cache, hash);
 
-    if (!callers_read(request_header(rq, "Authorization"), TOKEN_KEY, &hash, err))
+    if (access == NULL && (access = access_load(rq->unit, token, hash, err)) == NULL)
         return false;
-    struct cached_key *key = cache_key(cache, &hash);
-    if (key == NULL)
-        key = keys_load(rq->unit, &hash, err);
-    bool good = err->code == ERR_NONE && callers_from_key(key, rq->route->scope, &rq->caller, err);
-    if (key != NULL)
-        cache_done_key(key);
+    if (!access->is_bootstrap && (rq->agent = cache_agent(cache, &access->caller.id)) == NULL)
+        rq->agent = agents_load(rq->unit, &access->caller.id, err);
+    bool good = err->code == ERR_NONE &&
+                access_check(access, rq->agent, rq->route->scope, &rq->caller, err);
+    cache_done_access(access);
     return good;
+}
+
+static bool
+check_key(struct request *rq, struct err *err)
+{
+    struct digest hash;
+    const char *token;
+
+    if (!callers_read_scoped(request_header(rq, "Authorization"), &token, &hash, err))
+        return false;
+    return token == NULL ? check_api_key(rq, &hash, err) : check_access(rq, token, &hash, err);
 }
 
 static bool
@@ -76,11 +103,22 @@ check_agent(struct request *rq, struct err *err)
 
     if (rq->agent != NULL)
         return callers_from_agent(rq->agent, &rq->caller, err);
-    if (!callers_read(request_header(rq, "Authorization"), TOKEN_AGENT, &hash, err))
+    if (!callers_read(request_header(rq, "Authorization"), &hash, err))
         return false;
     rq->agent = cache_agent_by_token(rq->unit->core->cache, &hash);
     return rq->agent != NULL ? callers_from_agent(rq->agent, &rq->caller, err)
                              : load_agent(rq, err);
+}
+
+/* By its own secret, given in the header or in the body; else as check_key. */
+static bool
+check_client(struct request *rq, struct err *err)
+{
+    const struct client_proof proof = { rq->client.id, rq->client.secret };
+
+    if (!rq->client.basic && proof.secret == NULL)
+        return check_key(rq, err);
+    return clients_call(rq->unit, &proof, rq->route->scope, &rq->caller, err);
 }
 
 static bool
@@ -91,12 +129,15 @@ check_caller(struct request *rq, struct err *err)
 
     switch (rq->route->who) {
     case WHO_ANYONE:
-        return true;
+        break;
     case WHO_AGENT:
         good = check_agent(rq, err);
         break;
     case WHO_KEY:
         good = check_key(rq, err);
+        break;
+    case WHO_CLIENT:
+        good = check_client(rq, err);
         break;
     }
     if (!good)
@@ -107,13 +148,38 @@ check_caller(struct request *rq, struct err *err)
 /* ---- is the request right ---- */
 
 static bool
+is_type(const char *type, const char *want)
+{
+    size_t n = strlen(want);
+
+    return strncasecmp(type, want, n) == 0 && (type[n] == '\0' || type[n] == ';' || type[n] == ' ');
+}
+
+static bool
 is_json(const char *type)
 {
-    static const char want[] = "application/json";
-    size_t n = sizeof want - 1;
+    return type == NULL || is_type(type, "application/json");
+}
 
-    return type == NULL || (strncasecmp(type, want, n) == 0 &&
-                            (type[n] == '\0' || type[n] == ';' || type[n] == ' '));
+/* The body of a ROUTE_FORM row, and what the client says it is. */
+static bool
+read_form(struct request *rq, struct err *err)
+{
+    const char *type = request_header(rq, "Content-Type");
+
+    if (type == NULL || is_type(type, "application/x-www-form-urlencoded"))
+        rq->json = form_read(rq->body, rq->body_size, rq->mem, err);
+    else if (is_json(type))
+        rq->json = json_read(rq->body, rq->body_size, rq->mem, err);
+    else
+        err_set(err, ERR_VALIDATION_ERROR, "Content-Type",
+                "The body must be a form (application/x-www-form-urlencoded) or JSON.");
+    struct err claim = { 0 };
+    bool good =
+        client_read(request_header(rq, "Authorization"), rq->json, rq->mem, &rq->client, &claim);
+    if (!good && err->code == ERR_NONE)
+        *err = claim;
+    return err->code == ERR_NONE;
 }
 
 static void *
@@ -150,6 +216,10 @@ read_body(struct request *rq, struct err *err)
     rq->in = in = begin_struct(rq, route->in, route->defaults);
     if ((route->flags & ROUTE_LAX_BODY) != 0)
         return read_lax(rq, in, err);
+    if ((route->flags & ROUTE_FORM) != 0)
+        return spec_read(route->in, rq->json, in, route->mode, rq->mem, err);
+    if ((route->flags & ROUTE_EMPTY_BODY) != 0 && rq->body_size == 0)
+        return true;
     if (!is_json(request_header(rq, "Content-Type")))
         return err_set(err, ERR_UNSUPPORTED_MEDIA_TYPE, "Content-Type", NULL);
     json_t *body = json_read(rq->body, rq->body_size, rq->mem, err);
@@ -202,12 +272,20 @@ location_of(const struct request *rq)
     return NULL;
 }
 
+/* The same body for another resource is another request. */
+static const char *
+operation_of(const struct request *rq)
+{
+    return rq->args[0] == NULL ? rq->route->name
+                               : arena_printf(rq->mem, "%s %s", rq->route->name, rq->path);
+}
+
 /* The creation and the memory of its answer are one transaction: a repeat finds both or neither. */
 static bool
 run_once(struct request *rq, const char *key_text, struct err *err)
 {
     struct unit *u = rq->unit;
-    struct replay_key key = { rq->route->name, key_text, rq->body, rq->body_size };
+    struct replay_key key = { operation_of(rq), key_text, rq->body, rq->body_size };
     struct replay_answer *answer;
     struct db_tx *tx DB_SCOPED = db_begin(u->db, err);
 
@@ -229,8 +307,18 @@ static bool
 work(struct request *rq, struct err *err)
 {
     const char *key = request_header(rq, "Idempotency-Key");
+    struct err fault = { 0 };
+    /* The limit counts the client that the request names, so its claim is read first; what is wrong
+     * with it is said afterwards. */
+    bool readable = (rq->route->flags & ROUTE_FORM) == 0 || read_form(rq, &fault);
 
-    if (!check_caller(rq, err) || !read_params(rq, err) || !read_body(rq, err))
+    if (!check_caller(rq, err))
+        return false;
+    if (!readable) {
+        *err = fault;
+        return false;
+    }
+    if (!read_params(rq, err) || !read_body(rq, err))
         return false;
     if ((rq->route->flags & ROUTE_CREATES) != 0 && key != NULL)
         return run_once(rq, key, err);
@@ -282,7 +370,7 @@ begin_on_loop(struct request *rq)
     struct digest hash;
 
     if (rq->route->who == WHO_AGENT) {
-        if (!callers_read(request_header(rq, "Authorization"), TOKEN_AGENT, &hash, &rq->err)) {
+        if (!callers_read(request_header(rq, "Authorization"), &hash, &rq->err)) {
             limits_take_refusal(service, rq, &rq->err);
         } else if (!cache_is_fresh(service)) {
             err_fault(&rq->err, ERR_DATABASE_UNAVAILABLE, "the cache is stale");
@@ -330,9 +418,9 @@ is_quiet(const struct request *rq)
 static void
 log_access(struct request *rq)
 {
-    const char *who = rq->caller.kind == CALLER_AGENT ? rq->caller.permanent_id
-                      : rq->caller.kind == CALLER_KEY ? rq->caller.id_text
-                                                      : "-";
+    const char *who = rq->caller.kind == CALLER_AGENT    ? rq->caller.permanent_id
+                      : rq->caller.kind != CALLER_NOBODY ? rq->caller.id_text
+                                                         : "-";
 
     log_event(rq->reply.status >= 500 ? LOG_WARN : LOG_INFO, "request", LOG_T("id", rq->id),
               LOG_T("method", rq->method), LOG_T("path", rq->path),

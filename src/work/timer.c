@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "domain/audit.h"
 #include "domain/presence.h"
 #include "out/probe.h"
 #include "work/limits.h"
@@ -18,6 +19,7 @@ enum {
     ROUND_MS = 200,
     MARK_MS = 5000,       /* at most, between two marks that we are alive      */
     CLEAN_STEPS_MAX = 20, /* small deletes in one go                           */
+    AUDIT_CHECK_MS = 60 * 60 * 1000,
 };
 
 struct timer_thread {
@@ -29,6 +31,7 @@ struct timer_thread {
     atomic_bool end;
     bool leads;   /* this node checks the endpoints                     */
     int64_t slot; /* the last one asked for, counted since 1970        */
+    struct audit_check audit;
 };
 
 typedef bool chore_fn(struct timer_thread *t, struct unit *u, struct err *err);
@@ -43,6 +46,11 @@ static void
 probe_done(void *arg, const struct probe_answer *answer)
 {
     struct asked *asked = arg;
+
+    if (answer == NULL) {
+        free(asked);
+        return;
+    }
     struct beat_row row = {
         .agent = asked->agent,
         .kind = answer->alive ? BEAT_PROBE_GOOD : BEAT_PROBE_BAD,
@@ -169,6 +177,26 @@ clean(struct timer_thread *t, struct unit *u, struct err *err)
     return true;
 }
 
+static bool
+seal_audit(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    (void)t;
+    return audit_seal(u, err);
+}
+
+static bool
+purge_audit(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    (void)t;
+    return audit_purge(u, err);
+}
+
+static bool
+check_audit(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    return audit_check_on(u, &t->audit, AUDIT_CHECK_MS, err);
+}
+
 static const struct chore {
     const char *name;
     int64_t period_ms; /* 0: the presence interval, when that is shorter than longest_ms */
@@ -183,6 +211,9 @@ static const struct chore {
     { "count", 60000, 0, count, true },     /* what metrics and account limits go by            */
     { "gauges", 1000, 0, gauges, false },
     { "clean", 60000, 0, clean, true }, /* hints, idempotency rows, old records             */
+    { "audit_seal", 500, 0, seal_audit, true },
+    { "audit_purge", 60000, 0, purge_audit, true },
+    { "audit_check", 1000, 0, check_audit, true }, /* a piece at a time, every hour             */
 };
 
 static int64_t
@@ -219,9 +250,10 @@ run(void *arg)
     int64_t due[COUNT(chores)] = { 0 };
 
     while (!atomic_load(&t->end)) {
-        bool open = atomic_load(&service->gate) && atomic_load(&service->db_up);
-
         for (size_t i = 0; i < COUNT(chores); i++) {
+            /* Asked each time: what one chore has waited for in vain, the next need not. */
+            bool open = atomic_load(&service->gate) && atomic_load(&service->db_up);
+
             if (clock_ms() < due[i] || (chores[i].needs_database && !open))
                 continue;
             due[i] = clock_ms() + period_of(t, &chores[i]);
@@ -245,6 +277,7 @@ timer_open(struct service *service, struct err *err)
     t->prober = prober_new(&service->guard, service->ca_file, (int)b->health_concurrency,
                            (int)b->health_per_host, (int)b->health_timeout);
     t->pulse = service_pulse(service);
+    metrics_set(METRIC_AUDIT_CHAIN_INTEGRITY, 1); /* until a check says otherwise */
     int rc = pthread_create(&t->thread, NULL, run, t);
     if (rc != 0) {
         err_fault(err, ERR_INTERNAL_ERROR, "pthread_create failed: %d", rc);

@@ -30,7 +30,13 @@ static void
 work_on(struct worker *worker, struct request *rq)
 {
     struct service *service = worker->pool->service;
-    struct unit unit = { &service->core, worker->db, rq->mem, &rq->caller, rq->id };
+    struct unit unit = { &service->core,
+                         worker->db,
+                         rq->mem,
+                         &rq->caller,
+                         rq->id,
+                         rq->client_ip,
+                         request_header(rq, "User-Agent") };
     int64_t now = clock_ms();
 
     if (now >= rq->deadline_ms) {

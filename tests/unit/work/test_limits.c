@@ -25,7 +25,10 @@ make_service(void **state)
     service.limits.heartbeat = 2;
     service.limits.self = 1;
     service.limits.owner = 4;
+    service.limits.verify = 3;
     service.limits.bad_token = 2;
+    service.limits.client = 2;
+    service.limits.public = 3;
     return 0;
 }
 
@@ -42,6 +45,8 @@ static const struct route runtime = { .limit = LIMIT_RUNTIME };
 static const struct route heartbeat = { .limit = LIMIT_HEARTBEAT };
 static const struct route self = { .limit = LIMIT_SELF };
 static const struct route owner = { .limit = LIMIT_OWNER };
+static const struct route verify = { .limit = LIMIT_VERIFY };
+static const struct route public = { .limit = LIMIT_PUBLIC };
 static const struct route unlimited = { .limit = LIMIT_NONE };
 
 /* How many of n requests are let through. */
@@ -95,14 +100,64 @@ an_organizations_limit_grows_with_its_agents(void **state)
 }
 
 static void
-heartbeats_reads_and_owners_have_counts_of_their_own(void **state)
+heartbeats_reads_owners_and_verifications_have_counts_of_their_own(void **state)
 {
     (void)state;
     assert_int_equal(let_through(&runtime, 1, "192.0.2.1", 9), 3);
     assert_int_equal(let_through(&heartbeat, 1, "192.0.2.1", 9), 2);
     assert_int_equal(let_through(&self, 1, "192.0.2.1", 9), 1);
     assert_int_equal(let_through(&owner, 1, "192.0.2.1", 9), 4);
+    assert_int_equal(let_through(&verify, 1, "192.0.2.1", 9), 3);
     assert_int_equal(let_through(&unlimited, 1, "192.0.2.1", 99), 99);
+}
+
+/* Whether a request of a client that calls itself id is let through; what is left goes to *left. */
+static bool
+take_client(const char *id, const char *address, long long *left)
+{
+    static const struct route token = { .limit = LIMIT_CLIENT };
+    struct request rq = { .route = &token, .client = { .id = id } };
+    struct err err = { 0 };
+
+    memcpy(rq.client_ip, address, strlen(address) + 1);
+    bool good = limits_take(&service, &rq, &err);
+    assert_int_equal(err.code, good ? ERR_NONE : ERR_RATE_LIMITED);
+    assert_int_equal(rq.rate.limit, 2);
+    assert_true(rq.rate.reset_s > 0);
+    *left = rq.rate.remaining;
+    return good;
+}
+
+static void
+clients_are_counted_by_id_and_by_address_when_that_is_none(void **state)
+{
+    static const char one[] = "0b5f3f5e-6d1c-4f0e-9a57-0c1f2d3e4b5a";
+    static const char same[] = "0B5F3F5E-6D1C-4F0E-9A57-0C1F2D3E4B5A";
+    static const char other[] = "0b5f3f5e-6d1c-4f0e-9a57-0c1f2d3e4b5b";
+    long long left;
+
+    (void)state;
+    assert_true(take_client(one, "192.0.2.1", &left));
+    assert_int_equal(left, 1);
+    assert_true(take_client(same, "192.0.2.2", &left));
+    assert_int_equal(left, 0);
+    assert_false(take_client(one, "192.0.2.3", &left));
+    assert_int_equal(left, 0);
+    assert_true(take_client(other, "192.0.2.1", &left));
+    assert_true(take_client(NULL, "192.0.2.1", &left));
+    assert_true(take_client("no id", "192.0.2.1", &left));
+    assert_false(take_client("another", "192.0.2.1", &left));
+    assert_true(take_client("another", "192.0.2.4", &left));
+}
+
+static void
+what_anyone_may_read_is_counted_by_address(void **state)
+{
+    (void)state;
+    assert_int_equal(let_through(&public, 0, "192.0.2.1", 9), 3);
+    assert_int_equal(let_through(&public, 1, "192.0.2.1", 9), 0);
+    assert_int_equal(let_through(&public, 0, "192.0.2.2", 9), 3);
+    assert_int_equal(let_through(&owner, 0, "192.0.2.1", 9), 4);
 }
 
 static void
@@ -137,13 +192,18 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(clients_are_counted_by_id_and_by_address_when_that_is_none,
+                                        make_service, drop_service),
         cmocka_unit_test_setup_teardown(
             counts_calls_by_agent_and_address_and_all_of_an_organization, make_service,
             drop_service),
         cmocka_unit_test_setup_teardown(an_organizations_limit_grows_with_its_agents, make_service,
                                         drop_service),
-        cmocka_unit_test_setup_teardown(heartbeats_reads_and_owners_have_counts_of_their_own,
-                                        make_service, drop_service),
+        cmocka_unit_test_setup_teardown(
+            heartbeats_reads_owners_and_verifications_have_counts_of_their_own, make_service,
+            drop_service),
+        cmocka_unit_test_setup_teardown(what_anyone_may_read_is_counted_by_address, make_service,
+                                        drop_service),
         cmocka_unit_test_setup_teardown(nothing_is_limited_when_limits_are_off, make_service,
                                         drop_service),
         cmocka_unit_test_setup_teardown(too_many_refused_credentials_of_one_address_are_a_limit_too,
