@@ -1,7 +1,10 @@
 /* Which dialects there are. Errors on paths that nobody owns are drawn by the last one. */
 #include "api/api.h"
 
+#include "api/idp/dialect.h"
+#include "api/oauth/dialect.h"
 #include "api/portal/dialect.h"
 #include "api/system/dialect.h"
 
-const struct dialect *const api_dialects[] = { &portal_dialect, &system_dialect, NULL };
+const struct dialect *const api_dialects[] = { &portal_dialect, &idp_dialect, &oauth_dialect,
+                                               &system_dialect, NULL };

@@ -1,6 +1,8 @@
 /* The error shape of the portal, which the system routes share. */
 #include "api/portal/errors.h"
 
+#include "http/draw.h"
+
 struct drawn_error {
     const char *error, *code, *request_id, *field;
 };
@@ -26,12 +28,6 @@ portal_error(const struct err *err, const char *request_id)
                                        err->field[0] == '\0' ? NULL : err->field };
     json_t *body = spec_write(&portal_error_spec, &drawn, VIEW_FULL);
 
-    for (unsigned i = 0; i < err->nfacts; i++) {
-        const struct fact *fact = &err->facts[i];
-
-        json_object_set_new(body, fact->key,
-                            fact->text[0] != '\0' ? json_string(fact->text)
-                                                  : json_integer(fact->number));
-    }
+    draw_facts(body, err);
     return body;
 }
