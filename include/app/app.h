@@ -15,6 +15,9 @@ struct app *app_open(struct config *config, struct err *err) MUST_CHECK;
 /* The port it listens on (the one chosen by the kernel for port 0). */
 int app_port(const struct app *app);
 
+/* The public base URL: core->issuer. */
+const char *app_issuer(const struct app *app);
+
 /* Whether it can serve: database, schema, key, not draining. */
 bool app_is_ready(struct app *app);
 

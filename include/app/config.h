@@ -18,6 +18,7 @@ struct config {
         int64_t connections;         /* most open client connections         */
         int64_t header_timeout, body_timeout, idle_timeout, request_timeout;
         int64_t drain_delay, drain_timeout;
+        bool strict_isolation;
     } server;
     struct {
         struct secret *url; /* libpq connection string              */
@@ -39,22 +40,26 @@ struct config {
         const char *ca_file; /* NULL: the system's                   */
     } proxy;
     struct {
+        int64_t publish; /* a new signing key is seen for this long before it signs */
+    } oauth;
+    struct {
         const char *allow; /* nets that are allowed although not public; "": none */
         bool allow_http;
     } outbound;
     struct {
         bool enabled;
-        int64_t runtime, account_least, account_per_agent, heartbeat, self, owner, bad_token;
+        int64_t runtime, account_least, account_per_agent, heartbeat, self, owner, verify,
+            bad_token, client, public;
         int64_t buckets;
     } limits;
     struct {
-        int64_t agents, connections, keys, stale;
+        int64_t agents, connections, keys, tokens, stale;
     } cache;
     struct {
         int64_t beats, calls; /* queue bounds of the writer           */
     } writer;
     struct {
-        int64_t calls, transitions; /* how long rows are kept               */
+        int64_t calls, transitions, audit; /* how long rows are kept        */
     } retention;
     struct {
         int level;  /* enum log_level                       */

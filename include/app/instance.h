@@ -3,11 +3,33 @@
 #define APP_INSTANCE_H
 
 #include "app/cli.h"
+#include "app/config.h"
+#include "crypto/seal.h"
 #include "db/db.h"
+#include "domain/core.h"
 #include "json/table.h"
 
 /* The file in a dev data directory that holds its connection string. */
 #define INSTANCE_FILE "instance"
+
+/* Its key file, and what its tokens name as their issuer. */
+#define INSTANCE_KEY_FILE    "master.key"
+#define INSTANCE_ISSUER_FILE "issuer"
+
+/* An instance with what its secrets are sealed with. */
+struct instance {
+    struct db *db;
+    struct keyring *keys;
+    const struct config *config; /* of dev: its defaults and the environment */
+    const char *issuer;          /* NULL: not known                          */
+};
+
+/* All of it, tied to cli->mem; false: said on stderr, *code is the exit code. */
+bool instance_open_whole(struct cli *cli, struct instance *instance, int *code);
+
+/* A unit of work on the instance, with what signs; all of it tied to cli->mem. As
+ * instance_open_whole. */
+bool instance_unit(struct cli *cli, struct core *core, struct unit *unit, int *code);
 
 /* A connected handle, tied to cli->mem; NULL: said on stderr, *code is the exit code. */
 struct db *instance_open(struct cli *cli, int *code);

@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/signing.h"
 #include "work/limits.h"
 #include "work/listener.h"
 #include "work/loop.h"
@@ -39,6 +40,8 @@ take_reloadable(struct service *s, const struct config *c)
     s->background.health = c->health.enabled;
     s->background.calls_kept = c->retention.calls;
     s->background.transitions_kept = c->retention.transitions;
+    s->core.audit_kept_ms = c->retention.audit;
+    s->core.strict_isolation = c->server.strict_isolation;
     s->limits.enabled = c->limits.enabled;
     s->limits.runtime = c->limits.runtime;
     s->limits.account_least = c->limits.account_least;
@@ -46,7 +49,10 @@ take_reloadable(struct service *s, const struct config *c)
     s->limits.heartbeat = c->limits.heartbeat;
     s->limits.self = c->limits.self;
     s->limits.owner = c->limits.owner;
+    s->limits.verify = c->limits.verify;
     s->limits.bad_token = c->limits.bad_token;
+    s->limits.client = c->limits.client;
+    s->limits.public = c->limits.public;
     log_setup((enum log_level)c->log.level, (enum log_format)c->log.format);
 }
 
@@ -83,9 +89,10 @@ make_core(struct app *app, struct err *err)
     const struct config *c = app->config;
     struct service *s = &app->service;
     struct cache_limits limits = { (size_t)c->cache.agents, (size_t)c->cache.connections,
-                                   (size_t)c->cache.keys };
+                                   (size_t)c->cache.keys, (size_t)c->cache.tokens };
 
     take_settings(s, c);
+    s->started_ms = clock_ms();
     if (!guard_read(&s->guard, c->outbound.allow, c->outbound.allow_http, err))
         return false;
     s->trusted = http_nets_read(c->server.trusted_proxies, app->mem, err);
@@ -102,6 +109,9 @@ make_core(struct app *app, struct err *err)
     s->core.keys = app->keys;
     s->core.guard = &s->guard;
     s->core.cache = cache_new(&limits);
+    struct signing_rules signing = signing_rules_defaults;
+    signing.publish_ms = c->oauth.publish;
+    s->core.signing = signing_new(&signing);
     return true;
 }
 
@@ -110,6 +120,7 @@ free_core(struct app *app)
 {
     if (app->service.core.cache != NULL)
         cache_free(app->service.core.cache);
+    signing_free(app->service.core.signing);
     org_counts_free(app->service.orgs);
     limiter_free(app->service.limiter);
     router_free(app->router);
@@ -173,6 +184,18 @@ open_loops(struct app *app, int n, const int *fds, struct err *err)
     return true;
 }
 
+/* Where clients reach us, once the port is known. */
+static const char *
+issuer_of(struct app *app)
+{
+    const char *listen = app->config->server.listen;
+
+    if (app->config->server.public_url != NULL)
+        return app->config->server.public_url;
+    return arena_printf(app->mem, "http://%.*s:%d", (int)(strrchr(listen, ':') - listen), listen,
+                        app->port);
+}
+
 static bool
 open_threads(struct app *app, struct err *err)
 {
@@ -182,6 +205,7 @@ open_threads(struct app *app, struct err *err)
 
     if (!http_listen(c->server.listen, fds, n, &app->port, err))
         return false;
+    s->core.issuer = issuer_of(app);
     s->writer = writer_open(s, (size_t)c->writer.beats, (size_t)c->writer.calls, err);
     if (s->writer == NULL)
         return false;
@@ -239,6 +263,12 @@ int
 app_port(const struct app *app)
 {
     return app->port;
+}
+
+const char *
+app_issuer(const struct app *app)
+{
+    return app->service.core.issuer;
 }
 
 bool

@@ -60,6 +60,28 @@ static const struct cli_option key_options[] = {
     OPTION_LAST,
 };
 
+static const struct cli_option org_options[] = {
+    { "name", "NAME", "What to call it." },
+    { "slug", "SLUG", "Its short name (standard: made of the name)." },
+    { "plan", "PLAN", "free, pro or enterprise (standard: free)." },
+    { "max-agents", "N", "How many agents it may have (standard: 100)." },
+    OPTIONS_INSTANCE,
+    OPTION_LAST,
+};
+
+static const struct cli_option token_options[] = {
+    { "org", "ORG", "Whose token, by slug or UUID (standard: system)." },
+    { "scope", "SCOPES", "Scopes with commas between them (standard: full,admin:orgs)." },
+    OPTIONS_INSTANCE,
+    OPTION_LAST,
+};
+
+static const struct cli_option signing_options[] = {
+    { "alg", "RS256|ES256", "What the key is for (standard: RS256)." },
+    OPTIONS_INSTANCE,
+    OPTION_LAST,
+};
+
 static const struct cli_option openapi_options[] = {
     { "errors", NULL, "Print docs/errors.md instead." },
     OPTION_HELP,
@@ -74,6 +96,14 @@ static const struct verb verbs[] = {
       migrate_up_run },
     { "migrate status", "", "List the migrations.", instance_options, migrate_status_run },
     { "key create", "", "Create an API key and print it, this once.", key_options, key_create_run },
+    { "org create", "", "Create an organization and print its id.", org_options, org_create_run },
+    { "org list", "", "List the organizations.", instance_options, org_list_run },
+    { "signing-key rotate", "", "Publish a new signing key; it signs when clients know it.",
+      signing_options, signing_key_rotate_run },
+    { "signing-key list", "", "List the keys that sign access tokens.", instance_options,
+      signing_key_list_run },
+    { "token bootstrap", "", "Print the operator's first access token, for an hour.", token_options,
+      token_bootstrap_run },
     { "check-config", "", "List every fault of a configuration; change nothing.", check_options,
       check_config_run },
     { "config example", "", "Print conf/rosterd.conf.example.", no_options, config_example_run },
@@ -151,7 +181,7 @@ put_verbs(FILE *out)
 {
     fputs("Roster, an agent registry.\n\nUsage: rosterd VERB [OPTION…]\n\n", out);
     for (const struct verb *v = verbs; v->name != NULL; v++)
-        fprintf(out, "  %-16s %s\n", v->name, v->summary);
+        fprintf(out, "  %-20s %s\n", v->name, v->summary);
     fputs("\nrosterd help VERB shows what a verb takes; rosterd --version the version.\n", out);
 }
 

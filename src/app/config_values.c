@@ -4,6 +4,7 @@
 #include "crypto/seal.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -178,16 +179,21 @@ are_nets(const char *text, struct arena *mem)
     return true;
 }
 
+/* http:// or https://, a host, perhaps a port; nothing behind, not even a slash. */
 static bool
 is_url(const char *text)
 {
-    const char *host = strncmp(text, "https://", 8) == 0  ? text + 8
-                       : strncmp(text, "http://", 7) == 0 ? text + 7
-                                                          : "";
+    size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
+                    : strncmp(text, "http://", 7) == 0 ? 7
+                                                       : 0;
+    char host[256];
 
-    return host[0] != '\0' && strlen(text) < 512 &&
-           strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:[]") ==
-               strlen(host);
+    if (scheme == 0 || text[scheme] == '\0' || strlen(text + scheme) >= sizeof host)
+        return false;
+    if (is_address(text + scheme))
+        return true;
+    snprintf(host, sizeof host, "%s", text + scheme);
+    return is_host(host);
 }
 
 /* False: the text is not of the kind. */

@@ -101,7 +101,7 @@ migrate(struct dev *dev)
 static bool
 find_master_key(struct dev *dev)
 {
-    const char *path = in_dir(dev, "master.key");
+    const char *path = in_dir(dev, INSTANCE_KEY_FILE);
 
     if (access(path, F_OK) == 0 || files_put(path, keyring_line(dev->mem)))
         return true;
@@ -115,7 +115,7 @@ load(struct dev *dev)
     const char *listen = cli_get(dev->cli, "listen");
     const struct param overrides[] = {
         { "database.url", private_pg_conninfo(dev->pg) },
-        { "crypto.master_key_file", in_dir(dev, "master.key") },
+        { "crypto.master_key_file", in_dir(dev, INSTANCE_KEY_FILE) },
         { "server.listen", listen },
     };
     const struct params params = { overrides, listen == NULL ? 2 : 3 };
@@ -202,17 +202,6 @@ drop_json(void *value)
     json_decref(value);
 }
 
-/* host:port with the port that it really has. */
-static const char *
-url_of(const struct dev *dev)
-{
-    const struct config *c = dev->config;
-
-    if (c->server.public_url != NULL)
-        return c->server.public_url;
-    return arena_printf(dev->mem, "http://%s:%d", dev->self.host, dev->self.port);
-}
-
 static bool
 on_ready(void *arg)
 {
@@ -223,7 +212,9 @@ on_ready(void *arg)
         return false;
     if (cli_get(dev->cli, "no-sample") == NULL)
         dev->sample = sample_open(&dev->self, dev->api_key, dev->home.dir);
-    ready.url = url_of(dev);
+    ready.url = app_issuer(dev->app);
+    if (!files_put(in_dir(dev, INSTANCE_ISSUER_FILE), ready.url))
+        return false;
     ready.api_key = dev->api_key;
     ready.organization_id = dev->org_id;
     json_t *value = arena_own(dev->mem, spec_write(&ready_spec, &ready, VIEW_FULL), drop_json);
