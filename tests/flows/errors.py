@@ -8,95 +8,22 @@ import time
 import uuid
 
 import client
-from client import Client, Document, Reply, Stream
+from client import Client, Document
 from flow import Flow, Locked, Together
-from rosterd import resume, wait_for
-from upstream import Upstream
+from matrix import Matrix, word
+from rosterd import organization, resume, wait_for
 
 
-class Matrix(Flow):
-    """Knows one good request for each operation, and who may send it."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.upstream = Upstream()
-        cls.addClassCleanup(cls.upstream.close)
-        cls.prepare()
-
-    @classmethod
-    def prepare(cls):
-        cls.agent = cls.api.register("matrix source")
-        cls.target = cls.api.register("matrix target", endpoint_url=cls.upstream.url())
-        cls.api.beat(cls.target)
-        cls.connection = cls.api.connect(cls.agent, cls.target, allow_paths=True)
-        cls.paths = {
-            "proxy": cls.connection["id"],
-            "agents": cls.agent["id"],
-            "connections": cls.connection["id"],
-        }
-
-    def operations(self):
-        """(operation, method, target, body, credential) for every row of the document."""
-        for method, _, row, path in self.api.document.operations:
-            words = path.split("/")
-            known = self.paths.get(words[2] if len(words) > 2 else "", "x")
-            target = "/".join(
-                ("more" if "path" in w else known) if w.startswith("{") else w for w in words
-            )
-            yield row, method, target, self.body(row, method, path), self.credential(row, path)
-
-    def body(self, row, method, path):
-        if path == "/api/agents" and method == "POST":
-            return {"name": "matrix"}
-        if path == "/api/connections" and method == "POST":
-            return {
-                "source_agent_id": self.agent["id"],
-                "target_agent_id": self.target["id"],
-                "group_name": "g",
-            }
-        if method == "PATCH":
-            return {"version": uuid.uuid4().hex}
-        return {} if "requestBody" in row else None
-
-    def credential(self, row, path):
-        if not self.declares(row, "UNAUTHORIZED"):
-            return None
-        agents_own = path.startswith("/api/proxy") or path.endswith(("/heartbeat", "/me"))
-        return self.agent["token"] if agents_own else self.daemon.key
-
-    def declares(self, row, code):
-        return any(
-            code in self.api.document.codes(self.api.document.follow(response))
-            for response in row["responses"].values()
-        )
-
-    def declaring(self, code):
-        found = [o for o in self.operations() if self.declares(o[0], code)]
-        self.assertTrue(found, "no operation declares " + code)
-        return found
-
-    def each(self, code, send):
-        """Sends to every operation that declares the code; all must answer with it."""
-        for row, method, target, body, credential in self.declaring(code):
-            with self.subTest(operation=row["operationId"], code=code):
-                reply = send(self.api.with_credential(credential), method, target, body)
-                self.assertEqual(reply.code, code, (method, target, reply))
-
-    def by_hand(self, credential, method, target, head, body=b""):
-        """A request that http.client would not send; the reply is checked all the same."""
-        stream = Stream(self.daemon.address)
-        try:
-            lines = ["%s %s HTTP/1.1" % (method, target), "Host: x"] + head
-            if credential:
-                lines.append("Authorization: Bearer " + credential)
-            stream.send(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
-            stream.answer()
-            reply = Reply(stream.status, stream.headers, stream.body())
-        finally:
-            stream.close()
-        client.check(self.api.document, method, target, reply)
-        return reply
+# A bad body, where an unknown member is not one.
+BAD = {
+    "heartbeat": {"status": "busy"},
+    "registerIdentity": {"email": "x"},
+    "createOrganization": {"slug": "-"},
+    "addMember": {"role": "king"},
+    "issueToken": {"grant_type": 5},
+    "introspectToken": {"token": 5},
+    "revokeToken": {"token": 5},
+}
 
 
 class Input(Matrix):
@@ -112,11 +39,20 @@ class Input(Matrix):
         )
 
     def test_scopes(self):
-        slug = self.daemon.psql(
-            "SELECT slug FROM organizations WHERE id = '%s'" % self.daemon.ready["organization_id"]
-        )[0][0]
-        key = self.daemon.run("key", "create", "--org", slug, "--scope", "openid").strip()
+        key = self.key("openid")
         self.each("INSUFFICIENT_SCOPE", lambda api, m, t, b: api.with_credential(key).call(m, t, b))
+
+    def test_suspended_organizations(self):
+        words = ("key", "create", "--org", "suspended", "--scope")
+        organization(self.daemon, "suspended")
+        scopes = [w for o in self.operations() for w in o[0].get("x-scopes", ())]
+        key = self.daemon.run(*words, ",".join(sorted(set(scopes)))).strip()
+        self.daemon.psql("UPDATE organizations SET state = 1 WHERE slug = 'suspended'")
+        for row, method, target, body, _ in self.declaring("FORBIDDEN"):
+            if "x-scopes" in row:
+                reply = self.api.with_credential(key).call(method, target, body)
+                want = word(target, "FORBIDDEN")
+                self.assertEqual(reply.code, want, (method, target, reply))
 
     def test_lives_of_agents(self):
         for code, change in (
@@ -174,15 +110,16 @@ class Input(Matrix):
             if "/proxy/" in target:
                 return api.call(method, target, body, headers={"X-Tragentics-Protocol": "smoke"})
             if method in ("POST", "PATCH") and body is not None:
-                if target.endswith("/heartbeat"):
-                    return api.call(method, target, {"status": "busy"})
-                return api.call(method, target, {"no such member": 1})
-            return api.call(method, target + "?no_such_parameter=1")
+                name = self.api.document.operation(method, target)["operationId"]
+                return api.call(method, target, BAD.get(name, {"no such member": 1}))
+            # RFC 6749, 3.1: here unknown parameters are passed over.
+            wrong = "response_type=a&response_type=b" if "authorize" in target else "no_such=1"
+            return api.call(method, target + "?" + wrong)
 
         self.each("VALIDATION_ERROR", bad)
 
     def test_ids(self):
-        for code in ("AGENT_NOT_FOUND", "CONNECTION_NOT_FOUND"):
+        for code in ("AGENT_NOT_FOUND", "CONNECTION_NOT_FOUND", "ORG_NOT_FOUND"):
             for row, method, target, body, credential in self.declaring(code):
                 other = "/".join(
                     str(uuid.uuid4()) if w in self.paths.values() else w for w in target.split("/")
@@ -190,7 +127,8 @@ class Input(Matrix):
                 if other == target:
                     continue
                 reply = self.api.with_credential(credential).call(method, other, body)
-                self.assertIn(reply.code, (code, "TOKEN_MISMATCH"), (method, other))
+                allowed = (code, "TOKEN_MISMATCH", "ORG_NOT_FOUND")
+                self.assertIn(reply.code, allowed, (method, other))
 
     def test_states_and_preconditions(self):
         self.each(
@@ -212,69 +150,92 @@ class Input(Matrix):
             self.assertEqual(reply.code, "AGENT_STATE", (method, target, reply))
             self.daemon.psql("UPDATE agents SET life = 2 WHERE id = '%s'" % revoked["id"])
 
+    def repeated(self, target, body):
+        """A body that works, another one, and the table that it goes to."""
+        if target.endswith("/members"):
+            body = {"agentId": self.api.register()["id"], "role": "member"}
+            return body, {**body, "role": "admin"}, "organization_members"
+        if "group_name" in body:
+            return body, {**body, "group_name": "other"}, "connections"
+        table = "organizations" if target.endswith("/organizations") else "agents"
+        return body, {**body, "name": "other"}, table
+
+    tables = ("agents", "connections", "credentials", "organizations", "organization_members")
+
     def test_repeats(self):
         for row, method, target, body, credential in self.declaring("IDEMPOTENCY_MISMATCH"):
             headers = {"Idempotency-Key": uuid.uuid4().hex}
-            first = self.api.call(method, target, body, headers=headers)
+            api = self.api.with_credential(credential)
+            if "agentId" in body:
+                body["agentId"] = self.api.register()["id"]
+            first = api.call(method, target, body, headers=headers)
             self.assertLess(first.status, 300, first)
-            other = {**body, "name": "x"} if "name" in body else {**body, "group_name": "other"}
-            reply = self.api.call(method, target, other, headers=headers)
+            if "role" in body:
+                other = {**body, "role": "admin"}
+            elif body:
+                known = [name for name in ("name", "group_name", "owner") if name in body]
+                other = {**body, known[0]: "other"}
+            else:
+                other = {"expiresAt": "2099-01-01T00:00:00Z"}
+            reply = api.call(method, target, other, headers=headers)
             self.assertEqual(reply.code, "IDEMPOTENCY_MISMATCH")
         for row, method, target, body, credential in self.declaring("IDEMPOTENCY_RUNNING"):
+            api = self.api.with_credential(credential)
             headers = {"Idempotency-Key": uuid.uuid4().hex}
-            table = "agents" if "name" in body else "connections"
-            with Locked(self.daemon, table, "SHARE ROW EXCLUSIVE"):
+            if "agentId" in body:
+                body["agentId"] = self.api.register()["id"]
+            with Locked(self.daemon, ", ".join(self.tables), "SHARE ROW EXCLUSIVE"):
                 first = Together(
-                    lambda: Client(self.daemon).call(method, target, body, headers=headers)
+                    lambda: Client(self.daemon, credential).call(
+                        method, target, body, headers=headers
+                    )
                 )
                 time.sleep(0.7)
-                reply = self.api.call(method, target, body, headers=headers)
+                reply = api.call(method, target, body, headers=headers)
                 self.assertEqual(reply.code, "IDEMPOTENCY_RUNNING", reply)
             self.assertLess(first.wait()[0].status, 300)
-
-
-class Late(Matrix):
-    settings = {"server.body_timeout": "1s"}
-
-    def test_a_body_that_never_comes(self):
-        late = [o for o in self.operations() if self.declares(o[0], "REQUEST_TIMEOUT")]
-        for row, method, target, body, credential in late:
-            with self.subTest(operation=row["operationId"]):
-                reply = self.by_hand(
-                    credential,
-                    method,
-                    target,
-                    ["Content-Type: application/json", "Content-Length: 10"],
-                    b"{",
-                )
-                self.assertEqual(reply.code, "REQUEST_TIMEOUT")
 
 
 class Limited(Matrix):
     settings = {
         "limits.enabled": "yes",
-        "limits.owner": "4",
+        "limits.owner": "8",
         "limits.runtime": "1",
         "limits.heartbeat": "2",
         "limits.self": "1",
+        "limits.client": "4",
+        "limits.verify": "2",
+        "limits.public": "2",
     }
 
     def test_limits(self):
         def until(api, method, target, body):
-            for _ in range(12):
+            for _ in range(16):
                 reply = api.call(method, target, body)
-                if reply.code == "RATE_LIMITED":
+                if reply.status == 429:
                     break
             return reply
 
-        # Reads first: what ends or changes the agent comes when the key is used up already.
-        self.assertEqual(until(self.api, "GET", "/api/agents", None).code, "RATE_LIMITED")
+        # Reads first: what ends or changes the agent comes when the keys are used up already.
+        for api in (self.api, self.api.with_credential(self.operator)):
+            self.assertEqual(until(api, "GET", "/api/agents", None).code, "RATE_LIMITED")
         self.each("RATE_LIMITED", until)
 
 
 class Broken(Matrix):
     settings = {"cache.stale": "2s"}
-    tables = ("agents", "connections", "presence", "calls", "status_transitions")
+    tables = (
+        "agents",
+        "connections",
+        "presence",
+        "calls",
+        "status_transitions",
+        "organizations",
+        "revoked_tokens",
+        "audit_events",
+        "signing_keys",
+        "service_state",
+    )
 
     def test_tables_that_are_gone(self):
         for table in self.tables:
@@ -357,7 +318,7 @@ class Stopping(Matrix):
         time.sleep(0.5)
         for api, row, method, target, body in kept:
             with self.subTest(operation=row["operationId"]):
-                self.assertEqual(api.call(method, target, body).code, "DRAINING")
+                self.assertEqual(api.call(method, target, body).code, word(target, "DRAINING"))
         self.assertEqual(call.wait()[0].status, 200)
 
 

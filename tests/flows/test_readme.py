@@ -1,4 +1,5 @@
-"""README's commands work as they stand: every sh block, in order, in one shell, in a fresh copy."""
+"""The commands of README and the documents work as they stand: every sh block of a document, in
+order, in one shell, in a fresh copy."""
 import os
 import re
 import shutil
@@ -14,14 +15,9 @@ LIMIT = 540
 
 
 class Readme(unittest.TestCase):
-    def setUp(self):
-        with open(BINARY, "rb") as f:
-            if b"__tsan_init" in f.read():
-                self.skipTest("README builds its own binary: once is enough")
-
     @staticmethod
-    def blocks():
-        with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as f:
+    def blocks(document):
+        with open(os.path.join(SOURCE, document), encoding="utf-8") as f:
             return re.findall(r"^```sh\n(.*?)^```", f.read(), re.M | re.S)
 
     @staticmethod
@@ -38,8 +34,26 @@ class Readme(unittest.TestCase):
                 os.makedirs(os.path.dirname(os.path.join(to, name)), exist_ok=True)
                 shutil.copy2(os.path.join(SOURCE, name), os.path.join(to, name))
 
-    def test_every_block_runs(self):
-        blocks = self.blocks()
+    def test_every_block_of_readme_runs(self):
+        with open(BINARY, "rb") as f:
+            if b"__tsan_init" in f.read():
+                self.skipTest("README builds its own binary: once is enough")
+        self.every_block_runs("README.md", built=False)
+
+    def test_every_block_of_the_documents_runs(self):
+        """They say that they need a build: the binary under test stands for it."""
+        documents = [
+            os.path.join("docs", name)
+            for name in sorted(os.listdir(os.path.join(SOURCE, "docs")))
+            if name.endswith(".md") and self.blocks(os.path.join("docs", name))
+        ]
+        self.assertIn("docs/identity.md", documents)
+        for document in documents:
+            with self.subTest(document=document):
+                self.every_block_runs(document, built=True)
+
+    def every_block_runs(self, document, built):
+        blocks = self.blocks(document)
         self.assertGreaterEqual(len(blocks), 1)
         script = "set -eu\n" + "".join(
             "echo '--- block %d' >&2\n%s\n" % (n, block) for n, block in enumerate(blocks, 1)
@@ -47,11 +61,14 @@ class Readme(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="readme-") as folder:
             os.chmod(folder, 0o755)
             self.copy(folder)
+            if built:
+                os.makedirs(os.path.join(folder, "build", "release"))
+                shutil.copy2(BINARY, os.path.join(folder, "build", "release", "rosterd"))
             log = os.path.join(folder, "readme.log")
             status = self.run_script(script, folder, log)
             with open(log, encoding="utf-8", errors="replace") as f:
                 self.assertEqual(status, 0, f.read()[-6000:])
-            self.assertFalse(self.left_over(folder), "README leaves files behind")
+            self.assertFalse(self.left_over(folder), document + " leaves files behind")
 
     def run_script(self, script, folder, log):
         with open(log, "w", encoding="utf-8") as out:

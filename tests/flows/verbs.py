@@ -69,7 +69,8 @@ class Help(Case):
     def test_every_verb_has_its_help(self):
         self.assertEqual(rosterd("help").stdout, rosterd("--help").stdout)
         verbs = self.verbs()
-        wanted = "serve|dev|migrate up|migrate status|key create|check-config|openapi|help"
+        wanted = "serve|dev|migrate up|migrate status|key create|org create|org list"
+        wanted += "|check-config|openapi|help"
         self.assertLessEqual(set(wanted.split("|")), set(verbs))
         for verb in verbs:
             with self.subTest(verb=verb):
@@ -313,6 +314,46 @@ class Instance(Case):
         self.refusal(got, 5, "no such organization", hint="--org system")
         got = rosterd(*words, "--org", "system", "--scope", "agents:rule")
         self.refusal(got, 2, "agents:rule", hint="agents:read")
+
+    def test_organizations(self):
+        made = self.daemon.run("org", "create", "--name", "Büro & Co.")
+        self.assertRegex(made, r"^[0-9a-f-]{36}\n$")
+        words = ("org", "create", "--name", "Acme", "--slug", "acme-labs", "--plan", "pro")
+        acme = json.loads(self.daemon.run(*words, "--max-agents", "7", "--json"))
+        self.assertEqual(
+            [acme[k] for k in ("name", "slug", "plan", "status", "max_agents")],
+            ["Acme", "acme-labs", "pro", "active", 7],
+        )
+        listed = json.loads(self.daemon.run("org", "list", "--json"))
+        self.assertEqual([o["slug"] for o in listed], ["acme-labs", "b-ro-co", "system"])
+        self.assertEqual(listed[0], acme)
+        self.assertEqual(listed[1]["id"], made.strip())
+        table = self.daemon.run("org", "list").splitlines()
+        self.assertRegex(table[0], r"^ID +SLUG +PLAN +STATUS +NAME$")
+        self.assertRegex(table[1], "^%s +acme-labs +pro +active +Acme$" % acme["id"])
+        self.assertEqual(len(table), 1 + len(listed))
+        key = self.daemon.run("key", "create", "--org", "b-ro-co", "--scope", "full").strip()
+        api = Client(self.daemon, key)
+        self.addCleanup(api.close)
+        self.assertTrue(api.register()["id"])
+
+    def test_organizations_that_cannot_be_made(self):
+        words = ("org", "create", "--data", self.daemon.data)
+        before = self.daemon.run("org", "list", "--json")
+        for more, part, hint in (
+            ((), "--name is missing", "rosterd org create"),
+            (("--name", "x"), "--name: must be 2 to 100", "rosterd help org create"),
+            (("--name", "名前"), "--slug: the name makes none", "rosterd help org create"),
+            (("--name", "Acme", "--slug", "A"), "--slug: must be", "rosterd help org create"),
+            (("--name", "Acme", "--slug", "-a"), "--slug: must be", "rosterd help org create"),
+            (("--name", "Acme", "--slug", "system"), "is taken by another", '"system"'),
+            (("--name", "System"), "is taken by another", '--slug other than "system"'),
+            (("--name", "Acme", "--plan", "gold"), "--plan: must be one of free", "rosterd help"),
+            (("--name", "Acme", "--max-agents", "0"), "--max-agents: must be", "rosterd help"),
+        ):
+            with self.subTest(more=more):
+                self.refusal(rosterd(*words, *more), 2, part, hint=hint)
+        self.assertEqual(self.daemon.run("org", "list", "--json"), before)
 
     def test_a_directory_that_is_none_of_ours(self):
         folder = self.folder()

@@ -146,7 +146,7 @@ def check(document, method, target, reply):
     ):
         raise Undeclared("no Retry-After: " + where)
     if reply.status == 401 and is_ours(reply):
-        if not (reply.header("WWW-Authenticate") or "").startswith("Bearer"):
+        if not (reply.header("WWW-Authenticate") or "").startswith(("Bearer", 'Basic realm="')):
             raise Undeclared("no WWW-Authenticate: " + where)
     if reply.status == 405 and reply.header("Allow") is None and is_ours(reply):
         raise Undeclared("no Allow: " + where)
@@ -189,7 +189,7 @@ def check_body(document, method, response, reply):
     document.validate(content[kind].get("schema", {}), reply.json)
     if reply.status < 400:
         return
-    if not reply.json["error"].strip():
+    if not (reply.json.get("error") or reply.json.get("message") or "").strip():
         raise Undeclared("the error says nothing")
     if reply.json["request_id"] != reply.header("Request-Id"):
         raise Undeclared("request_id is not Request-Id")

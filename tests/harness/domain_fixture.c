@@ -1,6 +1,8 @@
 /* Builds the services of the domain around a database fixture. */
 #include "domain_fixture.h"
 
+#include "domain/signing.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,8 +79,10 @@ domain_fixture_open(void **state)
         return -1;
     fx->core.keys = fx->keys;
     fx->core.guard = &fx->guard;
-    fx->core.cache = cache_new(&(struct cache_limits){ 10000, 10000, 1000 });
+    fx->core.cache = cache_new(&(struct cache_limits){ 10000, 10000, 1000, 1000 });
+    fx->core.signing = signing_new(&signing_rules_defaults);
     atomic_init(&fx->core.presence.window_ms, 15 * MINUTE_MS);
+    atomic_init(&fx->core.audit_kept_ms, 90LL * 24 * 60 * MINUTE_MS);
     atomic_init(&fx->core.presence.offline_ms, 12 * 60 * MINUTE_MS);
     fx->by = domain_fixture_stranger(fx);
     fx->u = (struct unit){ &fx->core, fx->dbf->db, fx->dbf->mem, &fx->by, "req_test" };
@@ -93,6 +97,7 @@ domain_fixture_close(void **state)
     void *inner = fx->dbf;
 
     cache_free(fx->core.cache);
+    signing_free(fx->core.signing);
     keyring_free(fx->keys);
     free(fx);
     return db_fixture_close(&inner);

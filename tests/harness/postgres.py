@@ -66,11 +66,13 @@ class Postgres:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def database(self):
-        """A fresh database, owned by a role without other rights; its connection string."""
+        """A fresh database, owned by a role without other rights but the two roles of the audit
+        log; its connection string."""
         name = "d" + secrets.token_hex(6)
         for sql in (
-            "DO $$ BEGIN IF to_regrole('roster') IS NULL THEN CREATE ROLE roster LOGIN; END IF;"
-            " END $$",
+            "DO $$ BEGIN IF to_regrole('roster') IS NULL THEN CREATE ROLE roster LOGIN;"
+            " CREATE ROLE roster_audit_writer; CREATE ROLE roster_audit_keeper;"
+            " GRANT roster_audit_writer, roster_audit_keeper TO roster; END IF; END $$",
             "CREATE DATABASE %s OWNER roster" % name,
         ):
             self.run("psql", "-Xq", "-h", self.home, "-U", "postgres", "-d", "postgres", "-c", sql)

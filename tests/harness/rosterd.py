@@ -81,6 +81,7 @@ class Daemon:
         self.data = os.path.join(self.folder, "data")
         self.log = os.path.join(self.folder, "log")
         self.ready_file = os.path.join(self.folder, "ready.json")
+        self.listen = "127.0.0.1:0"
         self.process = None
         self.ready = {}
 
@@ -95,7 +96,7 @@ class Daemon:
             BINARY,
             "dev",
             "--listen",
-            "127.0.0.1:0",
+            self.listen,
             "--data",
             self.data,
             "--ready-file",
