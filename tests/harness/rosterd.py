@@ -271,6 +271,17 @@ class Daemon:
     def descriptors(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))
 
+    def descriptor_kinds(self):
+        """How many there are of each kind: {"socket": 20, …}."""
+        folder, kinds = "/proc/%d/fd" % self.pid, {}
+        for name in os.listdir(folder):
+            try:
+                kind = os.readlink(os.path.join(folder, name)).split(":")[0]
+            except FileNotFoundError:
+                continue
+            kinds[kind] = kinds.get(kind, 0) + 1
+        return kinds
+
     @property
     def sanitized(self):
         """Whether the build carries a sanitizer: memory figures say little then."""
