@@ -9,8 +9,6 @@
 /* The typ of an access token (RFC 9068, section 2.1). */
 #define ACCESS_TYPE "at+jwt"
 
-enum { ACCESS_LIFE_S = 3600 };
-
 /* What makes a token the operator's first one: it is of no agent. */
 #define ACCESS_BOOTSTRAP "bootstrap"
 

@@ -9,7 +9,7 @@ extern const struct stmt store_identities_stmts[];
 
 /* What an organization allows. */
 struct org_caps {
-    int64_t max_agents, max_tokens_per_month;
+    int64_t max_agents;
     int state; /* enum org_state */
 };
 

@@ -7,6 +7,7 @@
 #include "domain/callers.h"
 #include "domain/keys.h"
 #include "domain/signing.h"
+#include "domain/tokens.h"
 #include "store/orgs.h"
 #include "store/revoked_tokens.h"
 
@@ -183,7 +184,7 @@ access_bootstrap(struct unit *u, const char *org, unsigned scopes, struct err *e
                                           .organization_id = owner->id,
                                           .token_use = ACCESS_BOOTSTRAP,
                                           .iat = now,
-                                          .exp = now + ACCESS_LIFE_S };
+                                          .exp = now + TOKEN_LIFE_S };
     return signing_sign(u, JWT_RS256, ACCESS_TYPE, jwt_claims_write(access_table, &claims, u->mem),
                         err);
 }

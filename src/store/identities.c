@@ -39,7 +39,6 @@ static const struct db_shape row = DB_SHAPE(struct identity, columns);
 
 static const struct db_col caps_columns[] = {
     { INT_AT(struct org_caps, max_agents) },
-    { INT_AT(struct org_caps, max_tokens_per_month) },
     { ENUM_AT(struct org_caps, state) },
 };
 
@@ -66,7 +65,7 @@ enum { CAPS, INSERT, COUNT_LIVING, FIND, LOCK, LIST, COUNT_ALL, UPDATE, RETIRE_S
 /* clang-format off */
 const struct stmt store_identities_stmts[] = {
     [CAPS] = { "identities_caps",
-        "SELECT max_agents, max_tokens_per_month, state FROM organizations"
+        "SELECT max_agents, state FROM organizations"
         " WHERE id = $1::uuid AND state <> 2 FOR NO KEY UPDATE",
         &caps_row },
     [INSERT] = { "identities_insert",
