@@ -5,7 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 NEEDED="gcc libc6-dev cmake ninja-build pkg-config ca-certificates curl
-    libmicrohttpd-dev libjansson-dev libpq-dev libssl-dev uuid-dev libcurl4-openssl-dev libjose-dev"
+    libmicrohttpd-dev libjansson-dev libpq-dev libssl-dev uuid-dev libcurl4-openssl-dev libjose-dev
+    libwslay-dev"
 
 say() {
     echo "quickstart: $*" >&2

@@ -1,0 +1,2 @@
+/* The server's side of a WebSocket. */
+#include "ws/ws.h"
