@@ -43,6 +43,12 @@ struct config {
         int64_t publish; /* a new signing key is seen for this long before it signs */
     } oauth;
     struct {
+        int64_t sockets, message_max, ping, pong, dispatch_timeout, lost, remove_connected,
+            remove_hosted, session_idle, lease;
+        bool dispatch_auth;
+        const char *node_url; /* NULL: http://LISTEN */
+    } mesh;
+    struct {
         const char *allow; /* nets that are allowed although not public; "": none */
         bool allow_http;
     } outbound;

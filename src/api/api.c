@@ -2,9 +2,10 @@
 #include "api/api.h"
 
 #include "api/idp/dialect.h"
+#include "api/mesh/dialect.h"
 #include "api/oauth/dialect.h"
 #include "api/portal/dialect.h"
 #include "api/system/dialect.h"
 
-const struct dialect *const api_dialects[] = { &portal_dialect, &idp_dialect, &oauth_dialect,
-                                               &system_dialect, NULL };
+const struct dialect *const api_dialects[] = { &portal_dialect, &idp_dialect,    &mesh_dialect,
+                                               &oauth_dialect,  &system_dialect, NULL };

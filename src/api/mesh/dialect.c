@@ -1,0 +1,23 @@
+/* The mesh dialect as the http room needs it. */
+#include "api/mesh/dialect.h"
+
+#include "api/mesh/errors.h"
+#include "domain/keys.h"
+
+static const char *const prefixes[] = { "/agents",   "/auth", "/sessions",
+                                        "/messages", "/send", "/.well-known/agent-card.json",
+                                        "/internal", NULL };
+
+static const struct route *const routes[] = { NULL };
+
+const struct dialect mesh_dialect = {
+    .name = "mesh",
+    .prefixes = prefixes,
+    .routes = routes,
+    .error = mesh_error,
+    .error_spec = &mesh_error_spec,
+    .word = mesh_word,
+    .scopes = scope_names,
+    .doc =
+        "Agents as types with many instances, which dial in by WebSocket or are called at a URL.",
+};
