@@ -65,7 +65,8 @@ peer_wake(struct http_conn *conn)
 bool
 peer_has_left(struct http_conn *conn)
 {
-    if (!conn->peer->hung || !conn->stream || !conn->started || !conn->uploaded || conn->gone)
+    if (!conn->peer->hung || !conn->stream || !conn->started || !conn->uploaded || conn->gone ||
+        conn->held)
         return false;
     conn->gone = true;
     conn->peer->http->options.hooks->gone(conn->rq);

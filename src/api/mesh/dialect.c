@@ -1,6 +1,7 @@
 /* The mesh dialect as the http room needs it. */
 #include "api/mesh/dialect.h"
 
+#include "api/mesh/dispatch.h"
 #include "api/mesh/errors.h"
 #include "domain/keys.h"
 
@@ -8,7 +9,7 @@ static const char *const prefixes[] = { "/agents",   "/auth", "/sessions",
                                         "/messages", "/send", "/.well-known/agent-card.json",
                                         "/internal", NULL };
 
-static const struct route *const routes[] = { NULL };
+static const struct route *const routes[] = { mesh_dispatch_routes, NULL };
 
 const struct dialect mesh_dialect = {
     .name = "mesh",
