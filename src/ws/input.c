@@ -103,9 +103,8 @@ begin_data(struct ws *ws, const struct wslay_frame_iocb *piece)
         output_fail(ws, WS_NOT_TEXT, "binary_not_supported");
     } else if (ws->state == WS_OPEN && piece->payload_length > room) {
         output_fail(ws, WS_TOO_LARGE, "frame_too_large");
-    } else if (!goes_on) {
+    } else {
         ws->in_message = true;
-        ws->utf8 = (struct utf8){ 0 };
     }
 }
 
