@@ -127,8 +127,7 @@ static void
 give_text(struct ws *ws, const char *text, size_t size)
 {
     ws->in_message = false;
-    if (ws->state == WS_OPEN)
-        ws->events->text(ws->arg, text, size);
+    ws->events->text(ws->arg, text, size);
 }
 
 static void

@@ -183,10 +183,15 @@ a_paused_socket_leaves_messages_where_they_are(void **state)
     (void)state;
     pair_open(&pair);
     pair.on_text = pause_itself;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 4; i++)
         pair_say(&pair, "x");
     pair_settle(&pair);
+    pair_say(&pair, "x");
     assert_int_equal(pair.ntexts, 1);
+    /* The loop may sleep meanwhile. */
+    int64_t begun = clock_ms();
+    pair_round(&pair, 50);
+    assert_true(clock_ms() - begun >= 40);
     for (size_t i = 2; i <= 5; i++) {
         ws_resume(pair.ws);
         assert_int_equal(pair.ntexts, i - 1);
@@ -217,6 +222,55 @@ silence_is_not_held_against_a_peer_while_paused(void **state)
     ws_resume(pair.ws);
     pair_wait_closed(&pair);
     assert_string_equal(pair.reason, "ping_timeout");
+    pair_close(&pair);
+}
+
+static void
+silence_counts_from_the_end_of_a_pause(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair);
+    pair.limits.ping_after_ms = 1000;
+    ws_pause(pair.ws);
+    usleep(1100000);
+    ws_resume(pair.ws);
+    pair_round(&pair, 0);
+    pair_fetch(&pair);
+    assert_int_equal(buf_size(&pair.got), 0);
+    pair_close(&pair);
+}
+
+static void
+one_who_breaks_a_rule_gets_nothing_more_than_the_reason(void **state)
+{
+    struct pair pair;
+    char text[4096];
+    int sent = 0, whole = 0;
+
+    (void)state;
+    memset(text, 'z', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    pair_open(&pair);
+    for (; !ws_is_busy(pair.ws); sent++)
+        assert_true(say(&pair, text));
+    pair_put(&pair, 0x82, "b", 1);
+    pair_round(&pair, 0);
+    for (int i = 0; i < 100; i++) {
+        pair_fetch(&pair);
+        pair_round(&pair, 0);
+    }
+    struct seen seen;
+    while ((seen = pair_seen(&pair)).head == 0x81)
+        whole++;
+    assert_int_equal(seen.head, 0x88);
+    assert_memory_equal(seen.payload,
+                        "\x03\xeb"
+                        "binary_not_supported",
+                        seen.n);
+    /* What the kernel had, and the frame that had begun; not the half of the queue that waited. */
+    assert_in_range(whole, 1, sent - (int)pair.limits.queue_frames / 2);
     pair_close(&pair);
 }
 
@@ -336,6 +390,7 @@ a_fragmented_message_may_end_after_our_close(void **state)
     end(&pair, WS_RESTART, "");
     pair_put(&pair, 0x00, "two", 3);
     pair_put(&pair, 0x80, "\xff", 1);
+    pair_say(&pair, "and another");
     pair_put(&pair, 0x88, "", 0);
     pair_wait_closed(&pair);
     assert_int_equal(pair.code, WS_RESTART);
@@ -520,33 +575,44 @@ answers_in_an_event_are_not_held_up_by_the_bound(void **state)
 }
 
 static void
-a_flood_of_pings_is_answered_in_full_with_bounded_memory(void **state)
+flood(struct pair *pair)
 {
-    struct pair pair;
     struct buf bytes = { 0 };
     int pongs = 0, pings = 20000;
 
-    (void)state;
-    pair_open(&pair);
     for (int i = 0; i < pings; i++)
         frame_put(&bytes, &(struct shape){ 0x89, NULL, 125, 0, 0 });
     size_t done = 0;
-    for (int i = 0; i < 100000 && pongs < pings; i++) {
+    for (int i = 0; i < 1000000 && pongs < pings; i++) {
         ssize_t n = done == buf_size(&bytes) ? 0
-                                             : send(pair.client, buf_bytes(&bytes) + done,
+                                             : send(pair->client, buf_bytes(&bytes) + done,
                                                     buf_size(&bytes) - done, MSG_NOSIGNAL);
         if (n > 0)
             done += (size_t)n;
         /* At first nobody reads the pongs. */
-        pair_round(&pair, 0);
+        pair_round(pair, 0);
         if (i < 50)
             continue;
-        pair_fetch(&pair);
-        for (struct seen seen; (seen = pair_seen(&pair)).head == 0x8a; pongs++)
+        assert_int_equal(pair->closed, 0);
+        pair_fetch(pair);
+        for (struct seen seen; (seen = pair_seen(pair)).head == 0x8a; pongs++)
             assert_int_equal(seen.n, 125);
     }
     assert_int_equal(pongs, pings);
     buf_done(&bytes);
+}
+
+static void
+a_flood_of_pings_is_answered_in_full_with_bounded_memory(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_open(&pair);
+    flood(&pair);
+    pair_close(&pair);
+    pair_open_tcp(&pair);
+    flood(&pair);
     pair_close(&pair);
 }
 
@@ -581,6 +647,8 @@ main(void)
         cmocka_unit_test(one_who_never_reads_is_given_up),
         cmocka_unit_test(a_paused_socket_leaves_messages_where_they_are),
         cmocka_unit_test(silence_is_not_held_against_a_peer_while_paused),
+        cmocka_unit_test(silence_counts_from_the_end_of_a_pause),
+        cmocka_unit_test(one_who_breaks_a_rule_gets_nothing_more_than_the_reason),
         cmocka_unit_test(a_silent_peer_is_pinged_and_then_given_up),
         cmocka_unit_test(one_who_answers_pings_stays),
         cmocka_unit_test(what_lay_unread_while_we_slept_counts_as_life),
