@@ -98,11 +98,11 @@ turn(struct run *run, struct poll *poll, struct timers *timers, int client)
 {
     char away[65536];
 
-    for (int i = 0; i < 3 || (i < 100000 && timers_wait(timers, clock_ms(), 1000) == 0); i++) {
-        if (run->paused && run->ws != NULL) {
-            run->paused = false;
+    for (int i = 0;
+         i < 3 || run->paused || (i < 100000 && timers_wait(timers, clock_ms(), 1000) == 0); i++) {
+        if (run->paused && run->ws != NULL)
             ws_resume(run->ws);
-        }
+        run->paused = false;
         poll_run(poll, 0);
         timers_run(timers, clock_ms());
         while (client >= 0 && recv(client, away, sizeof away, 0) > 0)

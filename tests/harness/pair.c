@@ -232,3 +232,30 @@ pair_close_code(struct pair *pair)
         return WS_NO_STATUS;
     return (unsigned char)seen.payload[0] << 8 | (unsigned char)seen.payload[1];
 }
+
+bool
+pair_send(struct pair *pair, const char *text)
+{
+    pair->inside = true;
+    bool sent = pair->ws != NULL && ws_send(pair->ws, text, strlen(text));
+    pair->inside = false;
+    return sent;
+}
+
+void
+pair_end(struct pair *pair, int code, const char *reason)
+{
+    pair->inside = true;
+    ws_close(pair->ws, code, reason);
+    pair->inside = false;
+}
+
+void
+pair_expect(struct pair *pair, int head, const char *payload)
+{
+    struct seen seen = pair_seen(pair);
+
+    assert_int_equal(seen.head, head);
+    assert_int_equal(seen.n, strlen(payload));
+    assert_memory_equal(seen.payload, payload, seen.n);
+}

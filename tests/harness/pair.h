@@ -91,4 +91,13 @@ struct seen pair_seen(struct pair *pair);
 /* The code of a close frame that comes next; 0: something else does. */
 int pair_close_code(struct pair *pair);
 
+/* The owner sends; false as ws_send. */
+bool pair_send(struct pair *pair, const char *text);
+
+/* The owner closes. */
+void pair_end(struct pair *pair, int code, const char *reason);
+
+/* The next frame that the client has read is this one. */
+void pair_expect(struct pair *pair, int head, const char *payload);
+
 #endif
