@@ -112,7 +112,11 @@ bool framing_check(struct MHD_Connection *mhd, const char *version, int64_t *bod
 /* Fills rq->client_ip and rq->trace_id from the connection and its headers. */
 void origin_read(struct request *rq, const struct peer *peer, const struct http_nets *trusted);
 
-/* upgrade.c. The response of an answer that hands the connection over; NULL when libmicrohttpd has
+/* upgrade.c. What a request has whose connection will be handed over. */
+struct upgrade *upgrade_new(void (*take)(void *arg, int fd, const char *extra, size_t n),
+                            void *arg);
+
+/* The response of an answer that hands the connection over; NULL when libmicrohttpd has
  * none. */
 struct MHD_Response *upgrade_response(struct http_conn *conn);
 

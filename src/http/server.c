@@ -326,6 +326,23 @@ http_answer_whole(struct request *rq, const char *bytes, size_t size)
     return true;
 }
 
+bool
+http_can_upgrade(const struct request *rq)
+{
+    return !rq->conn->old && rq->upload_size == 0 && !rq->conn->closing &&
+           strcmp(rq->method, "GET") == 0;
+}
+
+void
+http_answer_upgrade(struct request *rq,
+                    void (*take)(void *arg, int fd, const char *extra, size_t n), void *arg)
+{
+    assert(rq->conn->upgrade == NULL);
+    rq->conn->upgrade = upgrade_new(take, arg);
+    rq->reply.status = MHD_HTTP_SWITCHING_PROTOCOLS;
+    http_answer(rq);
+}
+
 void
 http_wake(struct request *rq)
 {
