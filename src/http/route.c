@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEGMENTS_MAX = 12, PARAMS_MAX = 32, ROWS_MAX = 256 };
+enum { SEGMENTS_MAX = 12, PARAMS_MAX = 32, ROWS_MAX = 256, ALLOW_SIZE = 128 };
 
 struct pattern {
     const struct route *route;
@@ -259,13 +259,15 @@ route_word(const struct dialect *dialect, enum err_code code)
     return dialect->word == NULL ? err_name(code) : dialect->word(code);
 }
 
-/* The row for the method, and the methods of all rows for this path. */
+/* The row for the method; the methods of all rows for this path; and the dialect of the first of
+ * them, which says what is wrong with others (NULL: there are no rows). */
 static const struct pattern *
-find_row(const struct router *router, const char *method, const struct cut *cut, char *allow,
-         size_t size)
+find_row(const struct router *router, const char *method, const struct cut *cut,
+         char allow[ALLOW_SIZE], const struct dialect **dialect)
 {
     const struct pattern *found = NULL;
 
+    *dialect = NULL;
     allow[0] = '\0';
     for (size_t i = 0; i < router->nrows; i++) {
         const struct pattern *row = &router->rows[i];
@@ -273,11 +275,13 @@ find_row(const struct router *router, const char *method, const struct cut *cut,
 
         if (!row_matches(row, cut))
             continue;
+        if (*dialect == NULL)
+            *dialect = row->dialect;
         if (strstr(allow, name) == NULL) {
             size_t n = strlen(allow);
             const char *and_head = strcmp(name, "GET") == 0 ? ", HEAD" : "";
 
-            snprintf(allow + n, size - n, "%s%s%s", n == 0 ? "" : ", ", name, and_head);
+            snprintf(allow + n, ALLOW_SIZE - n, "%s%s%s", n == 0 ? "" : ", ", name, and_head);
         }
         if (strcmp(name, strcmp(method, "HEAD") == 0 ? "GET" : method) == 0 &&
             (found == NULL || weight(row) > weight(found)))
@@ -325,7 +329,8 @@ router_match(const struct router *router, const char *method, const char *target
              struct request *rq, const char **allow, struct err *err)
 {
     size_t size = strcspn(target, "?");
-    char methods[128];
+    const struct dialect *knows = NULL;
+    char methods[ALLOW_SIZE];
 
     *allow = NULL;
     rq->path = arena_textn(rq->mem, target, size);
@@ -335,8 +340,9 @@ router_match(const struct router *router, const char *method, const char *target
     if (!check_segments(rq, err))
         return false;
     struct cut cut = cut_path(rq->path, size);
-    const struct pattern *row = find_row(router, method, &cut, methods, sizeof methods);
-    if (row == NULL && methods[0] != '\0') {
+    const struct pattern *row = find_row(router, method, &cut, methods, &knows);
+    if (row == NULL && knows != NULL) {
+        rq->dialect = knows;
         *allow = arena_text(rq->mem, methods);
         return err_set(err, ERR_METHOD_NOT_ALLOWED, NULL, NULL);
     }
