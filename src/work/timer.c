@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "domain/audit.h"
+#include "domain/identities.h"
 #include "domain/presence.h"
 #include "out/probe.h"
 #include "work/limits.h"
@@ -178,6 +179,18 @@ clean(struct timer_thread *t, struct unit *u, struct err *err)
 }
 
 static bool
+count_up(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    bool more = true;
+
+    (void)t;
+    for (int step = 0; more && step < CLEAN_STEPS_MAX; step++)
+        if (!identities_count_up(u, &more, err))
+            return false;
+    return true;
+}
+
+static bool
 seal_audit(struct timer_thread *t, struct unit *u, struct err *err)
 {
     (void)t;
@@ -210,7 +223,8 @@ static const struct chore {
     { "alive", 0, MARK_MS, alive, true },   /* an outage of ours is nobody's silence        */
     { "count", 60000, 0, count, true },     /* what metrics and account limits go by            */
     { "gauges", 1000, 0, gauges, false },
-    { "clean", 60000, 0, clean, true }, /* hints, idempotency rows, old records             */
+    { "clean", 60000, 0, clean, true },     /* hints, idempotency rows, old records             */
+    { "count_up", 500, 0, count_up, true }, /* how many agents organizations have           */
     { "audit_seal", 500, 0, seal_audit, true },
     { "audit_purge", 60000, 0, purge_audit, true },
     { "audit_check", 1000, 0, check_audit, true }, /* a piece at a time, every hour             */
