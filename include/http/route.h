@@ -32,7 +32,7 @@ enum route_limit {
     LIMIT_HEARTBEAT, /* per agent, and per address                                       */
     LIMIT_SELF,      /* per agent                                                        */
     LIMIT_OWNER,     /* per API key                                                      */
-    LIMIT_CLIENT,    /* per client_id as given, else per address                         */
+    LIMIT_CLIENT,    /* per client_id as given and address; per client once it is proved */
     LIMIT_VERIFY,    /* per caller                                                       */
     LIMIT_PUBLIC,    /* per address                                                      */
 };
