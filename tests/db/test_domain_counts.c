@@ -137,10 +137,11 @@ adding_up_is_bounded_and_leaves_nothing_over(void **state)
     struct domain_fixture *fx = *state;
 
     fold_all(fx);
-    domain_fixture_run(fx,
-                       "INSERT INTO agent_deltas SELECT '%s', CASE WHEN n %% 2 = 0 THEN -1 ELSE 1"
-                       " END FROM generate_series(1, 5001) n",
-                       fx->by.org_text);
+    domain_fixture_run(
+        fx,
+        "INSERT INTO agent_deltas SELECT '%s', -n, CASE WHEN n %% 2 = 0 THEN -1 ELSE 1"
+        " END FROM generate_series(1, 5001) n",
+        fx->by.org_text);
     assert_true(count_up(fx));
     assert_int_equal(domain_fixture_number("SELECT count(*) FROM agent_deltas"), 1);
     assert_int_equal(told(fx, fx->by.org_text), 1);
