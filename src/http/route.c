@@ -1,6 +1,8 @@
 /* Finds the row for a raw request target. Rows are few, so they are looked through by segments. */
 #include "http/route.h"
 
+#include "http/form.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,41 +156,17 @@ weight(const struct pattern *row)
     return literal;
 }
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* One segment or query part, percent-decoded into mem; NULL when it has an escape that could change
- * the meaning of what is around it, or is no valid escape. */
+/* One segment, percent-decoded into mem; NULL when it has an escape that could change the meaning
+ * of what is around it, or is no valid escape. */
 static char *
-decode(struct arena *mem, const char *text, size_t size, bool query)
+decode(struct arena *mem, const char *text, size_t size)
 {
-    char *out = arena_alloc(mem, size + 1), *to = out;
+    char *out = form_unescape(text, size, '+', mem);
 
-    for (size_t i = 0; i < size; i++) {
-        char c = text[i];
-
-        if (c == '+' && query) {
-            c = ' ';
-        } else if (c == '%') {
-            int high = size - i > 2 ? hex_digit(text[i + 1]) : -1;
-            int low = high < 0 ? -1 : hex_digit(text[i + 2]);
-
-            if (low < 0)
-                return NULL;
-            c = (char)(high << 4 | low);
-            if (c == '\0' || (!query && (c == '/' || c == '\\')))
-                return NULL;
-            i += 2;
-        }
-        *to++ = c;
-    }
-    return !query && (strcmp(out, ".") == 0 || strcmp(out, "..") == 0) ? NULL : out;
+    return out == NULL || strpbrk(out, "/\\") != NULL || strcmp(out, ".") == 0 ||
+                   strcmp(out, "..") == 0
+               ? NULL
+               : out;
 }
 
 static bool
@@ -222,8 +200,8 @@ read_query(const char *text, struct request *rq, struct err *err)
 
             if (rq->query.n == PARAMS_MAX)
                 return malformed(err, "Too many query parameters.");
-            params[rq->query.n].name = decode(rq->mem, text, name, true);
-            params[rq->query.n].value = decode(rq->mem, value, (size_t)(text + size - value), true);
+            params[rq->query.n].name = form_decode(text, name, rq->mem);
+            params[rq->query.n].value = form_decode(value, (size_t)(text + size - value), rq->mem);
             if (params[rq->query.n].name == NULL || params[rq->query.n].value == NULL)
                 return malformed(err, "The query is not well-formed.");
             rq->query.n++;
@@ -303,7 +281,7 @@ read_args(const struct pattern *row, const struct cut *cut, struct request *rq, 
             break;
         }
         assert(n < REQUEST_ARGS_MAX);
-        rq->args[n] = decode(rq->mem, cut->segments[i].text, cut->segments[i].size, false);
+        rq->args[n] = decode(rq->mem, cut->segments[i].text, cut->segments[i].size);
         if (rq->args[n++] == NULL)
             return malformed(err, "The path is not well-formed.");
     }
@@ -317,7 +295,7 @@ check_segments(struct request *rq, struct err *err)
     for (const char *p = rq->path; *p == '/';) {
         size_t size = strcspn(p + 1, "/");
 
-        if (decode(rq->mem, p + 1, size, false) == NULL)
+        if (decode(rq->mem, p + 1, size) == NULL)
             return malformed(err, "The path is not well-formed.");
         p += 1 + size;
     }
