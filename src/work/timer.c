@@ -223,7 +223,7 @@ static const struct chore {
     { "alive", 0, MARK_MS, alive, true },   /* an outage of ours is nobody's silence        */
     { "count", 60000, 0, count, true },     /* what metrics and account limits go by            */
     { "gauges", 1000, 0, gauges, false },
-    { "clean", 60000, 0, clean, true },     /* hints, idempotency rows, old records             */
+    { "clean", 60000, 0, clean, true },       /* hints, idempotency rows, old records             */
     { "count_up", 10000, 0, count_up, true }, /* how many agents organizations have           */
     { "audit_seal", 500, 0, seal_audit, true },
     { "audit_purge", 60000, 0, purge_audit, true },
