@@ -38,7 +38,7 @@ enum route_limit {
     LIMIT_PUBLIC,    /* per address                                                      */
 };
 
-enum { ROUTE_FAILS_MAX = 24 };
+enum { ROUTE_FAILS_MAX = 32 };
 
 typedef bool handler_fn(struct request *rq, struct err *err);
 

@@ -24,9 +24,8 @@ static void find_out(struct request *rq);
 
 /* ---- the answer, from the target's side ---- */
 
-/* Nothing was handed on yet: the caller gets an error of ours. */
-static void
-answer_error(struct proxied *p, enum err_code code, const char *note)
+void
+proxy_refuse(struct proxied *p, enum err_code code, const char *note)
 {
     struct request *rq = p->rq;
 
@@ -99,7 +98,7 @@ call_failed(void *arg, enum err_code code, const char *note)
 
     p->call = NULL;
     if (!p->answering) {
-        answer_error(p, code, note);
+        proxy_refuse(p, code, note);
         return;
     }
     p->broken = true;
@@ -137,12 +136,16 @@ upload(struct request *rq, const char *bytes, size_t n)
     struct proxied *p = proxied_of(rq);
     const struct service *service = service_of(rq);
 
+    if (p->dispatching) {
+        proxy_dispatch_upload(p, bytes, n);
+        return n;
+    }
     if (p->call == NULL)
         return n;
     if (service->upload_max > 0 && p->sent + (int64_t)n > service->upload_max) {
         call_cancel(p->call);
         p->call = NULL;
-        answer_error(p, ERR_PAYLOAD_TOO_LARGE, NULL);
+        proxy_refuse(p, ERR_PAYLOAD_TOO_LARGE, NULL);
         return n;
     }
     size_t taken = call_send(p->call, bytes, n);
@@ -155,7 +158,9 @@ uploaded(struct request *rq)
 {
     struct proxied *p = proxied_of(rq);
 
-    if (p->call != NULL)
+    if (p->dispatching)
+        proxy_dispatch_uploaded(p);
+    else if (p->call != NULL)
         call_send_end(p->call);
 }
 
@@ -186,6 +191,9 @@ gone(struct request *rq)
     struct proxied *p = proxied_of(rq);
 
     p->left = true;
+    if (p->in_dispatch)
+        dispatch_cancel(rq);
+    p->in_dispatch = false;
     if (p->call != NULL)
         call_cancel(p->call);
     p->call = NULL;
@@ -202,7 +210,7 @@ hurry(struct request *rq)
     call_cancel(p->call);
     p->call = NULL;
     if (!p->answering) {
-        answer_error(p, ERR_DRAINING, NULL);
+        proxy_refuse(p, ERR_DRAINING, NULL);
         return;
     }
     p->broken = true;
@@ -219,6 +227,10 @@ done(struct request *rq)
         call_cancel(p->call);
         p->left = true;
     }
+    if (p->in_dispatch) {
+        dispatch_cancel(rq);
+        p->left = true;
+    }
     if (p->left)
         p->outcome = "client_gone";
     if (p->connection != NULL && p->target != NULL)
@@ -230,6 +242,7 @@ done(struct request *rq)
     if (p->target != NULL)
         cache_done_agent(p->target);
     buf_done(&p->answer);
+    buf_done(&p->upload);
     secret_free(p->credential);
     free(p);
 }
@@ -300,14 +313,14 @@ static bool
 can_stand_in(const struct cached_agent *agent)
 {
     return agent->life == LIFE_ACTIVE && agent->state != PRESENCE_OFFLINE &&
-           agent->endpoint != NULL;
+           (agent->endpoint != NULL || (!agent->has_endpoint && agent->has_instances));
 }
 
 static bool
 refuse_offline(struct proxied *p, struct err *err)
 {
     err->retry_after = 30;
-    answer_error(p, ERR_TARGET_OFFLINE, NULL);
+    proxy_refuse(p, ERR_TARGET_OFFLINE, NULL);
     return false;
 }
 
@@ -383,8 +396,12 @@ advance(struct proxied *p, struct err *err)
     }
     if (p->answers == p->target ? !is_there(p->target) : !can_stand_in(p->answers))
         return refuse_offline(p, &rq->err);
+    if (!p->answers->has_endpoint && p->answers->has_instances) {
+        proxy_dispatch_begin(p);
+        return true;
+    }
     if (p->answers->endpoint == NULL) {
-        answer_error(p, p->answers->has_endpoint ? ERR_IP_PROHIBITED : ERR_NO_ENDPOINT, NULL);
+        proxy_refuse(p, p->answers->has_endpoint ? ERR_IP_PROHIBITED : ERR_NO_ENDPOINT, NULL);
         return false;
     }
     return call_target(p, err);

@@ -3,6 +3,7 @@
 #define WORK_PROXY_PRIV_H
 
 #include "base/buf.h"
+#include "work/dispatch.h"
 #include "work/pipeline.h"
 
 enum { FORWARD_HEADERS_MAX = 64, HOPS_MAX = 8 };
@@ -26,6 +27,11 @@ struct proxied {
     int64_t head_us;        /* clock_us of the answer's head; 0: none   */
     struct param headers[FORWARD_HEADERS_MAX];
     size_t nheaders;
+    /* When the target is called through its instances: */
+    bool dispatching; /* the body is collected, then sent as a dispatch */
+    bool in_dispatch; /* that is under way                              */
+    struct buf upload;
+    struct dispatch_want want;
     struct secret *credential; /* the injected header's value              */
 };
 
@@ -35,6 +41,15 @@ bool proxy_headers(struct proxied *p, struct err *err) MUST_CHECK;
 
 /* Puts the headers of an answer that the caller may see into the reply. */
 void proxy_reply_headers(struct request *rq, const struct params *headers);
+
+/* Nothing was handed on yet: the caller gets an error of ours. In proxy.c. */
+void proxy_refuse(struct proxied *p, enum err_code code, const char *note);
+
+/* proxy_dispatch.c: the target is an agent of the mesh. begin: its body may come; upload: takes all
+ * of it, up to a bound; uploaded: it is here. */
+void proxy_dispatch_begin(struct proxied *p);
+void proxy_dispatch_upload(struct proxied *p, const char *bytes, size_t n);
+void proxy_dispatch_uploaded(struct proxied *p);
 
 /* Writes the record of a call, and the sign of life of who answered. */
 void proxy_record(struct proxied *p);
