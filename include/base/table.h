@@ -21,6 +21,9 @@ void table_done(struct table *table);
 /* The node of that key, or NULL; of several, the one put last. */
 struct table_node *table_find(const struct table *table, const struct uuid *key);
 
+/* The next node of the same key, or NULL. */
+struct table_node *table_next(const struct table_node *node);
+
 /* Puts a node whose key is filled in. */
 void table_put(struct table *table, struct table_node *node);
 

@@ -12,15 +12,19 @@ struct fleet_row {
     bool seen;               /* a heartbeat, a pong, an answer                               */
     int status;              /* enum instance_status as it reports; -1: as before             */
     int64_t sessions, max_sessions, reported_failures; /* -1: as before                       */
-    bool connect;              /* its socket is here, on this node, and newer than any other    */
-    int64_t gone;              /* the fence of a socket here that ended; 0: none                */
-    bool left;                 /* with gone: the agent closed it, or was not heard of           */
-    int64_t holds;             /* the fence of a socket that lives here; 0: none              */
-    int64_t succeeded, failed; /* dispatches that ended                                       */
-    const char *error;         /* code of the last, when that failed; else NULL                 */
+    bool connect;               /* its socket is here, on this node, and newer than any other    */
+    const char *version, *card; /* with connect: what the agent says of itself; NULL: nothing */
+    int64_t gone;               /* the fence of a socket here that ended; 0: none                */
+    bool left;                  /* with gone: the agent closed it, or was not heard of           */
+    int64_t holds;              /* the fence of a socket that lives here; 0: none              */
+    int64_t succeeded, failed;  /* dispatches that ended                                       */
+    const char *error;          /* code of the last, when that failed; else NULL                 */
+    struct uuid caller; /* whose rights the socket has: are they still there? zero: not asked */
     /* Filled in by fleet_apply: */
     bool applied;      /* false: there is no such instance (any more)                  */
-    int64_t fence;     /* with connect: of the socket                                   */
+    bool refused;      /* the caller has lost its rights                               */
+    int64_t fence;     /* of the newest socket                                   */
+    struct uuid id;    /* of the instance                                              */
     struct uuid agent; /* whose instance it is                                          */
 };
 

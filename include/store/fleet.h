@@ -12,7 +12,8 @@ struct fleet_now {
     struct uuid id, agent;
     const char *name;
     int64_t fence;
-    bool alone; /* the agent has no other instance that could be called */
+    bool refused; /* the caller of its row has lost its rights */
+    bool alone;   /* the agent has no other instance that could be called */
 };
 
 /* Applies rows in the order of the instances; node: this one. A socket that
@@ -20,6 +21,10 @@ struct fleet_now {
 struct list *store_fleet_apply(struct db_tx *tx, const struct fleet_row *rows, size_t n,
                                const struct fleet_node *node, struct arena *mem,
                                struct err *err) MUST_CHECK;
+
+/* Keeps what agents said of themselves when they connected. */
+bool store_fleet_hello(struct db_tx *tx, const struct uuid *ids, const struct texts *versions,
+                       const struct texts *cards, struct arena *mem, struct err *err) MUST_CHECK;
 
 /* Whose instances are asked for. */
 struct fleet_agent {

@@ -55,6 +55,15 @@ table_find(const struct table *table, const struct uuid *key)
     return node;
 }
 
+struct table_node *
+table_next(const struct table_node *node)
+{
+    for (struct table_node *next = node->next; next != NULL; next = next->next)
+        if (memcmp(&next->key, &node->key, sizeof next->key) == 0)
+            return next;
+    return NULL;
+}
+
 void
 table_put(struct table *table, struct table_node *node)
 {

@@ -70,11 +70,53 @@ put_beat(struct beat_row *beats, size_t *n, const struct fleet_row *row, bool al
     beats[(*n)++] = (struct beat_row){ .agent = row->agent, .kind = kind, .latency_ms = -1 };
 }
 
+/* What those that connected say of themselves. */
+static bool
+keep_hellos(struct unit *u, const struct fleet_row *rows, size_t n, struct err *err)
+{
+    struct uuid *ids = arena_alloc(u->mem, n * sizeof *ids);
+    struct texts versions = { arena_alloc(u->mem, n * sizeof *versions.v), 0 }, cards = versions;
+
+    cards.v = arena_alloc(u->mem, n * sizeof *cards.v);
+    for (size_t i = 0; i < n; i++) {
+        if (!rows[i].applied || !rows[i].connect ||
+            (rows[i].version == NULL && rows[i].card == NULL))
+            continue;
+        ids[versions.n] = rows[i].id;
+        versions.v[versions.n++] = rows[i].version;
+        cards.v[cards.n++] = rows[i].card;
+    }
+    return versions.n == 0 ||
+           store_fleet_hello(db_single(u->db), ids, &versions, &cards, u->mem, err);
+}
+
+/* The rows as they are now; beats: what presence learns from them. */
+static size_t
+put_results(struct fleet_row *rows, size_t n, const struct list *now, struct beat_row *beats)
+{
+    size_t nbeats = 0;
+
+    for (size_t i = 0; i < n; i++)
+        rows[i].applied = false;
+    for (size_t i = 0; i < now->n; i++) {
+        const struct fleet_now *one = now->v[i];
+        struct fleet_row *row = bsearch(&(struct fleet_row){ .instance_id = one->name }, rows, n,
+                                        sizeof *rows, by_name);
+
+        row->applied = true;
+        row->refused = one->refused;
+        row->fence = one->fence;
+        row->id = one->id;
+        row->agent = one->agent;
+        put_beat(beats, &nbeats, row, one->alone);
+    }
+    return nbeats;
+}
+
 bool
 fleet_apply(struct unit *u, struct fleet_row *rows, size_t n, struct err *err)
 {
     struct beat_row *beats = arena_alloc(u->mem, (n + 1) * sizeof *beats);
-    size_t nbeats = 0;
 
     if (n == 0)
         return true;
@@ -84,19 +126,8 @@ fleet_apply(struct unit *u, struct fleet_row *rows, size_t n, struct err *err)
         store_fleet_apply(db_single(u->db), rows, n, &u->core->node, u->mem, err);
     if (now == NULL)
         return false;
-    for (size_t i = 0; i < n; i++)
-        rows[i].applied = false;
-    for (size_t i = 0; i < now->n; i++) {
-        const struct fleet_now *one = now->v[i];
-        struct fleet_row *row = bsearch(&(struct fleet_row){ .instance_id = one->name }, rows, n,
-                                        sizeof *rows, by_name);
-
-        row->applied = true;
-        row->fence = one->fence;
-        row->agent = one->agent;
-        put_beat(beats, &nbeats, row, one->alone);
-    }
-    return presence_apply(u, beats, nbeats, err);
+    size_t nbeats = put_results(rows, n, now, beats);
+    return keep_hellos(u, rows, n, err) && presence_apply(u, beats, nbeats, err);
 }
 
 /* ---- who may connect ---- */

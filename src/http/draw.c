@@ -155,9 +155,12 @@ challenge_of(const struct request *rq)
     return challenge;
 }
 
+/* What a client would have to say instead: its credential, or its protocol (RFC 6455, 4.4). */
 static void
 put_challenge(struct request *rq)
 {
+    if (rq->reply.status == 426)
+        reply_header(rq, "Sec-WebSocket-Version", "13");
     if (rq->client.basic && rq->reply.status == 401)
         reply_header(rq, "WWW-Authenticate", "Basic realm=\"rosterd\"");
     else if (rq->reply.status == 401 ||

@@ -6,9 +6,9 @@
 #include "store_priv.h"
 
 static const struct db_col now_columns[] = {
-    { UUID_AT(struct fleet_now, id) },    { UUID_AT(struct fleet_now, agent) },
-    { TEXT_AT(struct fleet_now, name) },  { INT_AT(struct fleet_now, fence) },
-    { BOOL_AT(struct fleet_now, alone) },
+    { UUID_AT(struct fleet_now, id) },      { UUID_AT(struct fleet_now, agent) },
+    { TEXT_AT(struct fleet_now, name) },    { INT_AT(struct fleet_now, fence) },
+    { BOOL_AT(struct fleet_now, refused) }, { BOOL_AT(struct fleet_now, alone) },
 };
 
 static const struct db_shape now_row = DB_SHAPE(struct fleet_now, now_columns);
@@ -75,8 +75,15 @@ static const struct db_col seat_columns[] = {
 
 static const struct db_shape seat_row = DB_SHAPE(struct fleet_seat, seat_columns);
 
-enum { APPLY, AGENT, ROUTABLE, FIND, SEAT, SESSION, BIND };
+enum { APPLY, HELLO, AGENT, ROUTABLE, FIND, SEAT, SESSION, BIND };
 
+/* Whoever is not known cannot have lost anything: the operator's first token. */
+#define LOST_RIGHTS                                                                                \
+    "d.caller <> '00000000-0000-0000-0000-000000000000' AND ("                                     \
+    "EXISTS (SELECT FROM org_credentials c WHERE c.id = d.caller AND c.revoked_at IS NOT NULL)"    \
+    " OR EXISTS (SELECT FROM api_keys k WHERE k.id = d.caller AND k.revoked_at IS NOT NULL)"       \
+    " OR EXISTS (SELECT FROM agents a WHERE a.id = d.caller AND a.life <> 0)"                      \
+    " OR EXISTS (SELECT FROM organizations o WHERE o.id = d.org_id AND o.state <> 0))"
 /* Active or bound sessions, whichever is more: clients are known to report none. */
 #define LOAD                                                                                       \
     "greatest(s.sessions,"                                                                         \
@@ -100,7 +107,7 @@ const struct stmt store_fleet_stmts[] = {
     [APPLY] = { "fleet_apply",
         "WITH old AS MATERIALIZED ("
         " SELECT s.*, i.instance_id AS name, b.seen, b.told, b.told_sessions, b.told_max,"
-        " b.told_failures, b.connects, b.good, b.bad, b.error,"
+        " b.told_failures, b.connects, b.good, b.bad, b.error, b.caller,"
         " b.gone <> 0 AND b.gone = s.fence AS ends,"
         " b.holds <> 0 AND b.holds = s.fence AND s.owner IS NULL AND b.gone = 0 AS reclaims,"
         " (SELECT roster_now()) AS at,"
@@ -109,12 +116,12 @@ const struct stmt store_fleet_stmts[] = {
         "  WHEN b.good > 0 THEN 1 ELSE s.failures + b.bad END AS in_a_row"
         " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
         "  $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],"
-        "  $16::bigint[], $12::text[])"
+        "  $16::bigint[], $17::uuid[], $12::text[])"
         " AS c (org, name, c_seen, told, told_sessions, told_max, told_failures, c_connects, gone,"
-        "  good, bad, holds, error)"
+        "  good, bad, holds, caller, error)"
         " CROSS JOIN LATERAL (SELECT c.org, c.name, c.c_seen <> 0 AS seen, c.told,"
         "  c.told_sessions, c.told_max, c.told_failures, c.c_connects <> 0 AS connects, c.gone,"
-        "  c.good, c.bad, c.holds, c.error) b"
+        "  c.good, c.bad, c.holds, c.caller, c.error) b"
         " JOIN instances i ON i.instance_id = b.name AND i.org_id = b.org"
         " JOIN instance_states s ON s.instance = i.id ORDER BY s.instance FOR UPDATE OF s),"
         " done AS (UPDATE instance_states s SET"
@@ -147,15 +154,20 @@ const struct stmt store_fleet_stmts[] = {
         " last_dispatch_error = CASE WHEN o.error IS NOT NULL THEN o.error"
         "  WHEN o.good > 0 THEN NULL ELSE o.last_dispatch_error END"
         " FROM old o WHERE s.instance = o.instance"
-        " RETURNING s.instance, s.agent_id, o.name, s.fence),"
+        " RETURNING s.instance, s.agent_id, o.name, s.fence, s.org_id, o.caller),"
         " hint AS (INSERT INTO cache_hints (node, kind, id) SELECT $15::bigint, 5, o.instance"
         "  FROM old o WHERE o.connects AND o.owner <> $14::uuid RETURNING 1),"
         " waked AS (SELECT pg_notify('roster_hints', '') FROM hint LIMIT 1)"
-        " SELECT d.instance, d.agent_id, d.name, d.fence,"
+        " SELECT d.instance, d.agent_id, d.name, d.fence, " LOST_RIGHTS ","
         " NOT EXISTS (SELECT FROM instance_states s WHERE s.agent_id = d.agent_id"
         "  AND s.instance <> d.instance AND s.status <> 3 AND (s.mode = 1 OR s.owner IS NOT NULL))"
         " FROM done d LEFT JOIN waked ON true",
         &now_row },
+    [HELLO] = { "fleet_hello",
+        "UPDATE instances i SET version = coalesce(h.version, i.version),"
+        " card = coalesce(h.card::json, i.card), updated_at = roster_now()"
+        " FROM unnest($1::uuid[], $2::text[], $3::text[]) AS h (id, version, card)"
+        " WHERE i.id = h.id" },
     [AGENT] = { "fleet_agent",
         "SELECT id, life FROM agents WHERE org_id = $1::uuid"
         " AND (id = $2::uuid OR (mesh_type = $3::text AND life <> 2) OR permanent_id = $3::text)"
@@ -216,7 +228,7 @@ struct list *
 store_fleet_apply(struct db_tx *tx, const struct fleet_row *rows, size_t n,
                   const struct fleet_node *node, struct arena *mem, struct err *err)
 {
-    struct uuid *orgs = arena_alloc(mem, n * sizeof *orgs);
+    struct uuid *orgs = arena_alloc(mem, 2 * n * sizeof *orgs), *callers = orgs + n;
     const char **names = arena_alloc(mem, n * sizeof *names);
     const char **errors = arena_alloc(mem, n * sizeof *errors);
     int64_t *v = arena_alloc(mem, NUMBERS * n * sizeof *v);
@@ -224,6 +236,7 @@ store_fleet_apply(struct db_tx *tx, const struct fleet_row *rows, size_t n,
 
     for (size_t i = 0; i < n; i++) {
         orgs[i] = rows[i].org;
+        callers[i] = rows[i].caller;
         names[i] = rows[i].instance_id;
         errors[i] = rows[i].error;
         put_numbers(v, n, i, &rows[i]);
@@ -235,8 +248,17 @@ store_fleet_apply(struct db_tx *tx, const struct fleet_row *rows, size_t n,
                              DB_INTS(v + CONNECTS * n, n), DB_INTS(v + GONE * n, n),
                              DB_INTS(v + GOOD * n, n), DB_INTS(v + BAD * n, n),
                              DB_TEXTS(&error_list), DB_INT(UNHEALTHY_AFTER), DB_UUID(&node->id),
-                             DB_INT(node->cache), DB_INTS(v + HOLDS * n, n)),
+                             DB_INT(node->cache), DB_INTS(v + HOLDS * n, n), DB_UUIDS(callers, n)),
                      mem, err);
+}
+
+bool
+store_fleet_hello(struct db_tx *tx, const struct uuid *ids, const struct texts *versions,
+                  const struct texts *cards, struct arena *mem, struct err *err)
+{
+    return db_exec(tx, &store_fleet_stmts[HELLO],
+                   DB_ARGS(DB_UUIDS(ids, versions->n), DB_TEXTS(versions), DB_TEXTS(cards)), mem,
+                   err) >= 0;
 }
 
 struct fleet_agent *

@@ -45,7 +45,7 @@ socket_new(struct request *rq, const struct fleet_seat *seat)
     s->entry.node.key = seat->id;
     s->entry.loop = loop;
     s->org = seat->org;
-    s->caller = rq->caller.id;
+    s->by_caller.key = rq->caller.id;
     return s;
 }
 

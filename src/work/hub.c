@@ -5,7 +5,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { SHARDS = 16 };
 
@@ -62,10 +61,10 @@ find(const struct shard *shard, const struct uuid *instance)
 static struct hub_entry *
 older_than(const struct hub_entry *entry)
 {
-    for (struct table_node *node = entry->node.next; node != NULL; node = node->next)
-        if (memcmp(&node->key, &entry->node.key, sizeof node->key) == 0)
-            return (struct hub_entry *)((char *)node - offsetof(struct hub_entry, node));
-    return NULL;
+    struct table_node *node = table_next(&entry->node);
+
+    return node == NULL ? NULL
+                        : (struct hub_entry *)((char *)node - offsetof(struct hub_entry, node));
 }
 
 void

@@ -143,8 +143,11 @@ free_socket(struct agent_socket *s)
     if (s->next != NULL)
         s->next->prev = s->prev;
     all->count--;
+    table_take(&all->by_caller, &s->by_caller);
     table_done(&s->open);
     free(s->hello_id);
+    if (s->hello != NULL)
+        arena_free(s->hello);
     free(s);
 }
 
@@ -220,6 +223,10 @@ judge(struct agent_socket *s)
     } else if (!row->applied) {
         s->quiet = true;
         socket_leave(s, CLOSE_DEREGISTERED, "deregistered", connecting ? 0 : 5000);
+    } else if (row->refused) {
+        s->quiet = true;
+        delivery_end_all(s, ERR_AGENT_DISCONNECTED);
+        socket_close(s, CLOSE_UNAUTHORIZED, "unauthorized");
     } else if (connecting && row->fence != 0) {
         become_ready(s);
     } else if (row->fence != s->entry.fence) {
@@ -238,6 +245,7 @@ look_again(struct agent_socket *s)
     }
     s->asked_again = false;
     s->sign.row = row_of(s);
+    s->sign.row.caller = s->by_caller.key;
     if (!send_sign(s))
         s->asked_again = true; /* with the next heartbeat */
 }
@@ -251,6 +259,9 @@ sign_came(struct loop_mail *mail)
     bool placed = row->connect && s->sign_err.code == ERR_NONE && row->applied && row->fence != 0;
 
     s->sign_out = false;
+    if (s->hello != NULL)
+        arena_free(s->hello);
+    s->hello = NULL;
     if (s->ws == NULL || s->state == SOCKET_CLOSING) {
         /* It was written that the socket is here, and it is not any more. */
         if (placed && !s->in_hub)
@@ -279,6 +290,10 @@ hello_came(struct agent_socket *s, const struct frame *frame, struct arena *mem)
     s->state = SOCKET_CONNECTING;
     s->sign.row = row_of(s);
     s->sign.row.connect = true;
+    s->hello = arena_new();
+    s->sign.row.version = arena_text(s->hello, frame->hello.agent_version);
+    if (frame->hello.agent_card != NULL && strcmp(frame->hello.agent_card, "{}") != 0)
+        s->sign.row.card = arena_text(s->hello, frame->hello.agent_card);
     /* What it says next waits until there is a place to say it from. */
     ws_pause(s->ws);
     if (!send_sign(s))
@@ -412,6 +427,7 @@ socket_take(void *arg, int fd, const char *extra, size_t n)
         s->next->prev = s;
     all->first = s;
     all->count++;
+    table_put(&all->by_caller, &s->by_caller);
     if (fd < 0) {
         atomic_fetch_sub(&service->mesh.sockets, 1);
         free_socket(s);
@@ -449,6 +465,7 @@ sockets_free(struct sockets *all)
         timers_stop(loop_timers(all->loop), &s->timer);
         free_socket(s);
     }
+    table_done(&all->by_caller);
     free(all);
 }
 
@@ -488,36 +505,73 @@ sockets_hurry(struct sockets *all)
 struct hearsay {
     struct loop_mail mail;
     struct loop *loop;
-    struct uuid instance;
+    enum hint_kind kind;
+    struct uuid id;
     bool all;
 };
+
+static struct agent_socket *
+of_caller(struct table_node *node)
+{
+    return node == NULL
+               ? NULL
+               : (struct agent_socket *)((char *)node - offsetof(struct agent_socket, by_caller));
+}
+
+static void
+look_at_instance(const struct hearsay *h)
+{
+    struct hub_entry *entry = hub_own(loop_service(h->loop)->mesh.hub, &h->id, h->loop, 0);
+
+    if (entry != NULL)
+        look_again((struct agent_socket *)((char *)entry - offsetof(struct agent_socket, entry)));
+}
+
+static void
+look_at_callers(const struct hearsay *h)
+{
+    const struct table *table = &loop_sockets(h->loop)->by_caller;
+
+    for (struct agent_socket *s = of_caller(table_find(table, &h->id)); s != NULL;
+         s = of_caller(table_next(&s->by_caller)))
+        if (s->state == SOCKET_READY)
+            look_again(s);
+}
+
+/* Of one organization, or of all. */
+static void
+look_at_all(const struct hearsay *h)
+{
+    for (struct agent_socket *s = loop_sockets(h->loop)->first; s != NULL; s = s->next)
+        if (s->state == SOCKET_READY && (h->all || memcmp(&s->org, &h->id, sizeof h->id) == 0))
+            look_again(s);
+}
 
 static void
 read_hearsay(struct loop_mail *mail)
 {
     struct hearsay *h = (struct hearsay *)((char *)mail - offsetof(struct hearsay, mail));
-    struct sockets *all = loop_sockets(h->loop);
-    struct hub_entry *entry =
-        h->all ? NULL : hub_own(loop_service(h->loop)->mesh.hub, &h->instance, h->loop, 0);
 
-    if (entry != NULL)
-        look_again((struct agent_socket *)((char *)entry - offsetof(struct agent_socket, entry)));
-    for (struct agent_socket *s = h->all ? all->first : NULL; s != NULL; s = s->next)
-        if (s->state == SOCKET_READY)
-            look_again(s);
+    if (h->all || h->kind == HINT_ORG)
+        look_at_all(h);
+    else if (h->kind == HINT_INSTANCE)
+        look_at_instance(h);
+    else
+        look_at_callers(h);
     free(h);
 }
 
 static void
-pass_on(struct loop *loop, const struct uuid *id)
+pass_on(struct loop *loop, enum hint_kind kind, const struct uuid *id)
 {
     struct hearsay *h = must(calloc(1, sizeof *h));
 
     h->mail.read = read_hearsay;
     h->loop = loop;
+    h->kind = kind;
     h->all = id == NULL;
     if (id != NULL)
-        h->instance = *id;
+        h->id = *id;
     loop_send(loop, &h->mail);
 }
 
@@ -527,11 +581,16 @@ sockets_hear(void *arg, enum hint_kind kind, const struct uuid *id)
     struct service *service = arg;
     size_t open;
 
-    if (kind != HINT_INSTANCE)
+    if (atomic_load(&service->draining) || atomic_load(&service->mesh.sockets) == 0 ||
+        kind == HINT_CONNECTION || kind == HINT_TOKEN)
         return;
-    struct loop *loop = id == NULL ? NULL : hub_find(service->mesh.hub, id, &open);
-    if (loop != NULL)
-        pass_on(loop, id);
-    for (int i = 0; id == NULL && i < service->nloops; i++)
-        pass_on(service->loops[i], NULL);
+    if (id != NULL && kind == HINT_INSTANCE) {
+        struct loop *loop = hub_find(service->mesh.hub, id, &open);
+
+        if (loop != NULL)
+            pass_on(loop, kind, id);
+        return;
+    }
+    for (int i = 0; i < service->nloops; i++)
+        pass_on(service->loops[i], kind, id);
 }

@@ -27,7 +27,8 @@ struct agent_socket {
     struct sockets *all;
     struct agent_socket *next, *prev;
     struct ws *ws; /* NULL: closed, and only waits for its sign             */
-    struct uuid org, caller;
+    struct uuid org;
+    struct table_node by_caller;          /* its key: whose rights it has */
     const char *instance_id, *agent_type; /* behind the struct                     */
     enum socket_state state;
     bool in_hub;
@@ -41,12 +42,14 @@ struct agent_socket {
     struct err sign_err;
     struct loop_mail mail; /* brings the sign back                                  */
     char *hello_id;        /* malloc'd, until the welcome                           */
+    struct arena *hello;   /* what it said of itself, until that is written         */
     struct table open;     /* deliveries under way                                  */
 };
 
 struct sockets {
     struct loop *loop;
     struct agent_socket *first;
+    struct table by_caller;
     struct flight *flights; /* dispatches that began here, whatever way they went */
     size_t count;           /* those that only wait for their sign, too */
     bool draining;

@@ -36,6 +36,8 @@ told(int64_t earlier, int64_t later)
     return later >= 0 ? later : earlier;
 }
 
+static const struct uuid nobody;
+
 /* What both amount to; the later one decides. */
 static void
 merge(struct fleet_row *row, const struct fleet_row *later)
@@ -45,13 +47,19 @@ merge(struct fleet_row *row, const struct fleet_row *later)
     row->sessions = told(row->sessions, later->sessions);
     row->max_sessions = told(row->max_sessions, later->max_sessions);
     row->reported_failures = told(row->reported_failures, later->reported_failures);
-    row->connect = row->connect || later->connect;
+    if (later->connect) {
+        row->connect = true;
+        row->version = later->version;
+        row->card = later->card;
+    }
     if (later->gone > row->gone) {
         row->gone = later->gone;
         row->left = later->left;
     }
     if (later->holds > row->holds)
         row->holds = later->holds;
+    if (memcmp(&later->caller, &nobody, sizeof nobody) != 0)
+        row->caller = later->caller;
     if (later->succeeded + later->failed > 0)
         row->error = later->error;
     row->succeeded += later->succeeded;
@@ -97,6 +105,7 @@ answer(const struct part *parts, size_t n, const struct fleet_row *rows, const s
         bool overtaken = sign->row.connect && is_overtaken(parts, n, i);
 
         sign->row.applied = row->applied;
+        sign->row.refused = row->refused;
         sign->row.fence = overtaken ? 0 : row->fence;
         sign->row.agent = row->agent;
     }
