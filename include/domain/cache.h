@@ -60,7 +60,7 @@ struct cached_access {
     struct digest hash;
     struct caller caller; /* of kind CALLER_TOKEN                       */
     int64_t expires_ms;   /* clock_wall_ms                              */
-    bool is_bootstrap;    /* of no agent: its life is not looked at     */
+    bool is_bootstrap;    /* of no agent: no life is looked at          */
     bool suspended;       /* its organization is                        */
     _Atomic int users;
 };
@@ -70,7 +70,7 @@ enum hint_kind {
     HINT_CONNECTION,
     HINT_KEY,
     HINT_TOKEN,    /* an access token was revoked; the id is its jti                        */
-    HINT_ORG,      /* the state of an organization changed: its access tokens are forgotten */
+    HINT_ORG,      /* an organization or a credential of it changed: its tokens are forgotten */
     HINT_INSTANCE, /* an instance is gone, or its socket is elsewhere; nothing of it is cached */
 };
 

@@ -25,7 +25,8 @@ struct audit_entry {
     enum audit_action action;
     bool failed;
     const char *org_id;   /* whose log; UUID                                      */
-    const char *agent_id; /* whom it is about; UUID, or NULL                      */
+    const char *agent_id; /* whom it is about (an agent, or a credential of an
+                             organization); UUID, or NULL                         */
     const char *metadata; /* JSON object as text, without secrets; NULL: {}       */
 };
 

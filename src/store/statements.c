@@ -19,6 +19,7 @@
 #include "store/master_keys.h"
 #include "store/networks.h"
 #include "store/nodes.h"
+#include "store/org_credentials.h"
 #include "store/orgs.h"
 #include "store/presence.h"
 #include "store/revoked_tokens.h"
@@ -45,6 +46,7 @@ const struct stmt *const store_statements[] = {
     store_master_keys_stmts,
     store_networks_stmts,
     store_nodes_stmts,
+    store_org_credentials_stmts,
     store_orgs_stmts,
     store_presence_stmts,
     store_revoked_tokens_stmts,

@@ -20,6 +20,7 @@ BAD = {
     "createOrganization": {"slug": "-"},
     "addMember": {"role": "king"},
     "issueToken": {"grant_type": 5},
+    "getToken": {"client_id": 5},
     "introspectToken": {"token": 5},
     "revokeToken": {"token": 5},
 }
@@ -230,6 +231,7 @@ class Broken(Matrix):
         "calls",
         "status_transitions",
         "organizations",
+        "org_credentials",
         "revoked_tokens",
         "audit_events",
         "signing_keys",

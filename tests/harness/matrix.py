@@ -31,9 +31,20 @@ OAUTH = {
     "OVERLOADED": "temporarily_unavailable",
     "DRAINING": "temporarily_unavailable",
 }
+MESH = {
+    "VALIDATION_ERROR": "INVALID_REQUEST",
+    "MALFORMED_JSON": "INVALID_REQUEST",
+    "WRONG_CREDENTIAL": "UNAUTHORIZED",
+    "INSUFFICIENT_SCOPE": "FORBIDDEN",
+}
 WORDS = (
     (r"/agents/[^/]+/did", IDENTITY),
     ("/.well-known/did.json", IDENTITY),
+    ("/agents", MESH),
+    ("/auth", MESH),
+    ("/sessions", MESH),
+    ("/messages", MESH),
+    ("/send", MESH),
     ("/api/v1/token", OAUTH),
     ("/api/v1/authorize", OAUTH),
     ("/.well-known", OAUTH),
@@ -73,6 +84,7 @@ BODIES = {
         "client_id": m.agent["id"],
         "client_secret": m.secret,
     },
+    "getToken": lambda m: {"client_id": m.agent["id"], "client_secret": m.secret},
     "introspectToken": lambda m: {"token": m.token},
     "revokeToken": lambda m: {"token": m.other_token},
 }
