@@ -15,6 +15,7 @@ int credential_list_run(struct cli *cli);
 int credential_revoke_run(struct cli *cli);
 int org_create_run(struct cli *cli);
 int org_list_run(struct cli *cli);
+int org_policy_run(struct cli *cli);
 int signing_key_rotate_run(struct cli *cli);
 int signing_key_list_run(struct cli *cli);
 int token_bootstrap_run(struct cli *cli);

@@ -107,8 +107,8 @@ struct cached_key *cache_put_key(struct cache *cache, struct cached_key *key,
 struct cached_access *cache_put_access(struct cache *cache, struct cached_access *access,
                                        unsigned long long ticket);
 
-/* Forgets what changed; the id is of the agent, connection, key or organization, or the jti of a
- * token. */
+/* Forgets what changed; the id is of the agent, connection, key, organization or instance, or the
+ * jti of a token. */
 void cache_forget(struct cache *cache, enum hint_kind kind, const struct uuid *id);
 void cache_forget_all(struct cache *cache);
 

@@ -118,6 +118,8 @@ static const struct verb verbs[] = {
       credential_revoke_run },
     { "org create", "", "Create an organization and print its id.", org_options, org_create_run },
     { "org list", "", "List the organizations.", instance_options, org_list_run },
+    { "org policy", "ORG MODE", "Say which agent types ORG admits: open, allow-list or audit.",
+      instance_options, org_policy_run },
     { "signing-key rotate", "", "Publish a new signing key; it signs when clients know it.",
       signing_options, signing_key_rotate_run },
     { "signing-key list", "", "List the keys that sign access tokens.", instance_options,
