@@ -78,7 +78,7 @@ struct instance_gone *store_instances_delete(struct db_tx *tx, const char *org,
                                              const char *instance_id, const char *agent_type,
                                              struct arena *mem, struct err *err) MUST_CHECK;
 
-/* Deletes all of an agent: a list of struct instance_gone. */
+/* Deletes all of an agent: a list of struct instance_gone; held of the first stands for all. */
 struct list *store_instances_delete_all(struct db_tx *tx, const char *agent, struct arena *mem,
                                         struct err *err) MUST_CHECK;
 

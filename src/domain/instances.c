@@ -1,4 +1,6 @@
 /* Instances: read, counted, deregistered. How they register is in instances_register.c. */
+#include "base/log.h"
+#include "domain/presence.h"
 #include "instances_priv.h"
 #include "model/scope.h"
 
@@ -126,6 +128,22 @@ instances_forget(struct unit *u, struct db_tx *tx, const struct list *gone, stru
            forget_agent(u, tx, &((const struct instance_gone *)gone->v[0])->agent, err);
 }
 
+void
+instances_left(struct unit *u, const struct list *gone)
+{
+    const struct instance_gone *first = gone->n == 0 ? NULL : gone->v[0];
+    struct err ignored = { 0 };
+
+    if (first == NULL || !first->held)
+        return;
+
+    struct beat_row beat = { .agent = first->agent, .kind = BEAT_LEFT, .latency_ms = -1 };
+
+    if (store_instances_any(db_single(u->db), &first->agent, u->mem, &ignored) == 0 &&
+        !presence_apply(u, &beat, 1, &ignored))
+        log_event(LOG_WARN, "presence of a deregistered agent", LOG_T("note", ignored.note));
+}
+
 bool
 instances_deregister(struct unit *u, const char *instance_id, const char *agent_type,
                      struct err *err)
@@ -148,6 +166,9 @@ instances_deregister(struct unit *u, const char *instance_id, const char *agent_
         .metadata = arena_printf(u->mem, "{\"instanceId\":\"%s\",\"agentType\":\"%s\"}",
                                  instance_id, gone->agent_type),
     };
-    return instances_forget(u, tx, &all, err) &&
-           instances_tell(u, tx, AUDIT_INSTANCE_DEREGISTERED, &entry, err) && db_commit(tx, err);
+    if (!instances_forget(u, tx, &all, err) ||
+        !instances_tell(u, tx, AUDIT_INSTANCE_DEREGISTERED, &entry, err) || !db_commit(tx, err))
+        return false;
+    instances_left(u, &all);
+    return true;
 }

@@ -18,4 +18,8 @@ bool instances_tell(struct unit *u, struct db_tx *tx, enum audit_action action,
 bool instances_forget(struct unit *u, struct db_tx *tx, const struct list *gone,
                       struct err *err) MUST_CHECK;
 
+/* After the commit: an agent whose last socket was of them (held of the first) is offline. When
+ * that cannot be written, its silence says it later. */
+void instances_left(struct unit *u, const struct list *gone);
+
 #endif

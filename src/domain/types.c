@@ -86,10 +86,14 @@ instances_disallow(struct unit *u, const char *tenant, const char *agent_type, b
         .metadata = arena_printf(u->mem, "{\"agentType\":\"%s\",\"deregistered\":%zu}", agent_type,
                                  gone->n),
     };
-    return instances_forget(u, tx, gone, err) &&
-           ((n == 0 && gone->n == 0) ||
-            instances_tell(u, tx, AUDIT_TYPE_DISALLOWED, &entry, err)) &&
-           db_commit(tx, err);
+    bool silent = n == 0 && gone->n == 0;
+
+    if (!instances_forget(u, tx, gone, err) ||
+        (!silent && !instances_tell(u, tx, AUDIT_TYPE_DISALLOWED, &entry, err)) ||
+        !db_commit(tx, err))
+        return false;
+    instances_left(u, gone);
+    return true;
 }
 
 bool

@@ -183,15 +183,16 @@ const struct stmt store_instances_stmts[] = {
         &gone_row },
     /* In the order in which registrations and signs of life take them. */
     [LOCK_ALL] = { "instances_lock_all",
-        "SELECT count(*) FROM (SELECT FROM instances WHERE agent_id = $1::uuid"
-        " ORDER BY id FOR UPDATE) locked",
+        "SELECT count(owner) FROM (SELECT s.owner FROM instances i"
+        " JOIN instance_states s ON s.instance = i.id WHERE i.agent_id = $1::uuid"
+        " ORDER BY i.id FOR UPDATE OF i) locked",
         &number_row },
     /* By itself, and not row by row with the instances: the counts change by a few deltas. */
     [DELETE_STATES] = { "instances_delete_states",
         "DELETE FROM instance_states WHERE agent_id = $1::uuid" },
     [DELETE_ALL] = { "instances_delete_all",
         "DELETE FROM instances i USING agents a WHERE i.agent_id = $1::uuid AND a.id = i.agent_id"
-        " RETURNING i.id, i.agent_id, coalesce(a.mesh_type, a.permanent_id), true",
+        " RETURNING i.id, i.agent_id, coalesce(a.mesh_type, a.permanent_id), false",
         &gone_row },
     [ANY] = { "instances_any",
         "SELECT count(*) FROM (SELECT FROM instances WHERE agent_id = $1::uuid LIMIT 1) one",
@@ -298,10 +299,18 @@ store_instances_delete(struct db_tx *tx, const char *org, const char *instance_i
 struct list *
 store_instances_delete_all(struct db_tx *tx, const char *agent, struct arena *mem, struct err *err)
 {
-    if (number(tx, LOCK_ALL, DB_ARGS(DB_TEXT(agent)), mem, err) < 0 ||
+    int64_t held = number(tx, LOCK_ALL, DB_ARGS(DB_TEXT(agent)), mem, err);
+
+    if (held < 0 ||
         db_exec(tx, &store_instances_stmts[DELETE_STATES], DB_ARGS(DB_TEXT(agent)), mem, err) < 0)
         return NULL;
-    return store_all(tx, &store_instances_stmts[DELETE_ALL], DB_ARGS(DB_TEXT(agent)), mem, err);
+
+    struct list *gone =
+        store_all(tx, &store_instances_stmts[DELETE_ALL], DB_ARGS(DB_TEXT(agent)), mem, err);
+
+    if (gone != NULL && gone->n > 0)
+        ((struct instance_gone *)gone->v[0])->held = held > 0;
+    return gone;
 }
 
 int

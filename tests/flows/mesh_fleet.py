@@ -239,6 +239,26 @@ class Fleet(Mesh):
         self.assertEqual(self.made(instance_id=made)["deployment_mode"], "connected")
         self.bad(self.api.post("/agents/deregister", {}), "instance_id")
 
+    def test_an_agent_that_lost_its_last_socket_is_offline(self):
+        for ban in (False, True):
+            made = [self.made(agent_type="sockets")["instance_id"] for _ in range(2)]
+            for instance in made:
+                self.beat({"instance_id": instance})
+            agent = {"id": self.agent("sockets"), "name": "sockets"}
+            self.sql(
+                "UPDATE instance_states SET owner = gen_random_uuid() WHERE agent_id = '%s'"
+                % agent["id"]
+            )
+            self.assertEqual(self.state(agent)["status"], "online")
+            self.assertEqual(self.leave(made[0]).status, 200)
+            self.assertEqual(self.state(agent)["status"], "online")
+            if ban:
+                body = {"tenant_id": self.org, "agent_type": "sockets"}
+                self.assertEqual(self.api.post("/agents/disallow_type", body).status, 200)
+            else:
+                self.assertEqual(self.leave(made[1]).status, 200)
+            self.assertEqual(self.state(agent)["status"], "offline")
+
     # ---- types ----
 
     def test_a_list_of_types_admits_those_on_it(self):

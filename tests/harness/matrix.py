@@ -176,7 +176,9 @@ class Matrix(Flow):
             return self.operator
         if path == "/agent-info":
             return self.token
-        agents_own = path.startswith("/api/proxy") or path.endswith(("/heartbeat", "/me"))
+        agents_own = path.startswith("/api/proxy") or (
+            path.startswith("/api/") and path.endswith(("/heartbeat", "/me"))
+        )
         return self.agent["token"] if agents_own else self.daemon.key
 
     def declares(self, row, code):
