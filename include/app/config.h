@@ -54,7 +54,7 @@ struct config {
     } outbound;
     struct {
         bool enabled;
-        int64_t runtime, account_least, account_per_agent, heartbeat, self, owner, verify,
+        int64_t runtime, account_least, account_per_agent, heartbeat, self, owner, verify, mesh,
             bad_token, client, public;
         int64_t buckets;
     } limits;

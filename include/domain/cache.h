@@ -60,7 +60,7 @@ struct cached_access {
     struct digest hash;
     struct caller caller; /* of kind CALLER_TOKEN                       */
     int64_t expires_ms;   /* clock_wall_ms                              */
-    bool is_bootstrap;    /* of no agent: its life is not looked at     */
+    bool is_bootstrap;    /* of no agent: no life is looked at          */
     bool suspended;       /* its organization is                        */
     _Atomic int users;
 };
@@ -70,7 +70,7 @@ enum hint_kind {
     HINT_CONNECTION,
     HINT_KEY,
     HINT_TOKEN,    /* an access token was revoked; the id is its jti                        */
-    HINT_ORG,      /* the state of an organization changed: its access tokens are forgotten */
+    HINT_ORG,      /* an organization or a credential of it changed: its tokens are forgotten */
     HINT_INSTANCE, /* an instance is gone, or its socket is elsewhere; nothing of it is cached */
 };
 
@@ -107,8 +107,8 @@ struct cached_key *cache_put_key(struct cache *cache, struct cached_key *key,
 struct cached_access *cache_put_access(struct cache *cache, struct cached_access *access,
                                        unsigned long long ticket);
 
-/* Forgets what changed; the id is of the agent, connection, key or organization, or the jti of a
- * token. */
+/* Forgets what changed; the id is of the agent, connection, key, organization or instance, or the
+ * jti of a token. */
 void cache_forget(struct cache *cache, enum hint_kind kind, const struct uuid *id);
 void cache_forget_all(struct cache *cache);
 

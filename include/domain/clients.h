@@ -17,6 +17,11 @@ struct client_proof {
 const struct client_row *clients_prove(struct unit *u, const struct client_proof *proof,
                                        struct err *err) MUST_CHECK;
 
+/* Writes an audit event auth.failed, unless there were as many just now as may be; agent: the
+ * client, NULL when it is not known. */
+bool clients_note_failure(struct unit *u, const char *org, const char *agent, const char *metadata,
+                          struct err *err) MUST_CHECK;
+
 /* Every scope that the client may have: admin:orgs only for an admin of its organization. */
 unsigned clients_scopes(const struct client_row *client);
 

@@ -14,6 +14,9 @@ bool scopes_read(const char *text, unsigned *scopes, struct err *err) MUST_CHECK
 /* The scopes as a space-separated list, in mem. */
 char *scopes_text(unsigned scopes, struct arena *mem);
 
+/* Which of the words read, admin, full are wholly in scopes, in mem. */
+struct texts scopes_words(unsigned scopes, struct arena *mem);
+
 struct api_key {
     const char *id, *org_id, *name, *token, *hint;
     int64_t scopes;

@@ -33,6 +33,19 @@ struct token_grant {
 struct token_grant *tokens_issue(struct unit *u, const struct token_request *want,
                                  struct err *err) MUST_CHECK;
 
+/* What a client of the mesh asks for. */
+struct token_wish {
+    struct client_proof proof; /* of an agent, or a credential of an organization */
+    const char *agent_type;    /* copied into the token                          */
+    int64_t expires_in;        /* seconds                                        */
+};
+
+/* An access token as tokens_issue gives it, for as long as is wished, with every scope that the
+ * client may have but admin:orgs unless it is a credential that has it, and with the claims
+ * tenant_id, agent_type, credential_id (the client_id) and scopes (as words) besides; in mem.
+ * VALIDATION_ERROR (a text is missing), then as clients_prove; TIER_LIMIT_EXCEEDED for an agent. */
+const char *tokens_get(struct unit *u, const struct token_wish *wish, struct err *err) MUST_CHECK;
+
 /* What the caller may know of a token (RFC 7662); of one that is not active, nothing else. */
 struct token_facts {
     bool active;

@@ -36,6 +36,7 @@ enum route_limit {
     LIMIT_CLIENT,    /* per client_id as given and address; per client once it is proved */
     LIMIT_VERIFY,    /* per caller                                                       */
     LIMIT_PUBLIC,    /* per address                                                      */
+    LIMIT_MESH,      /* per API key or credential: many instances share one              */
 };
 
 enum { ROUTE_FAILS_MAX = 32 };

@@ -8,5 +8,6 @@ extern const struct format format_email;      /* RFC 5321 dot-string at a domain
 extern const struct format format_semver;     /* Semantic Versioning 2.0.0              */
 extern const struct format format_capability; /* resource:action                        */
 extern const struct format format_org_ref;    /* UUID or org_system                     */
+extern const struct format format_mesh_name;  /* of an agent type or an instance        */
 
 #endif

@@ -12,6 +12,7 @@ enum field_flag {
     F_SECRET = 1 << 4,    /* drawn once: null in what is kept for a replay                     */
     F_IMMUTABLE = 1 << 5, /* accepted when the whole is given, refused in a patch              */
     F_OMIT_NULL = 1 << 6, /* left out of the drawing instead of null                           */
+    F_LIST = 1 << 7,      /* of FIELD_JSON: a list of objects instead of an object             */
 };
 
 struct spec;

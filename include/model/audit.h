@@ -18,6 +18,12 @@ enum audit_action {
     AUDIT_CREDENTIAL_ROTATED,
     AUDIT_CREDENTIAL_REVOKED,
     AUDIT_AUTH_FAILED,
+    AUDIT_INSTANCE_REGISTERED, /* these are of the mesh */
+    AUDIT_INSTANCE_DEREGISTERED,
+    AUDIT_REGISTRATION_FLAGGED,
+    AUDIT_TYPE_ALLOWED,
+    AUDIT_TYPE_DISALLOWED,
+    AUDIT_POLICY_SET,
 };
 
 /* One thing that happened. */
@@ -25,7 +31,8 @@ struct audit_entry {
     enum audit_action action;
     bool failed;
     const char *org_id;   /* whose log; UUID                                      */
-    const char *agent_id; /* whom it is about; UUID, or NULL                      */
+    const char *agent_id; /* whom it is about (an agent, or a credential of an
+                             organization); UUID, or NULL                         */
     const char *metadata; /* JSON object as text, without secrets; NULL: {}       */
 };
 

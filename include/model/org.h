@@ -45,6 +45,16 @@ struct member {
     int64_t joined_at;
 };
 
+/* A client id and secret of the organization itself, of no agent. */
+struct org_credential {
+    const char *id; /* the client_id */
+    const char *org_id, *name;
+    const char *secret; /* only in the answer to its creation */
+    const char *hint;
+    int64_t scopes; /* bits of enum scope */
+    int64_t created_at, revoked_at;
+};
+
 /* What an organization may have and what it has. */
 struct org_usage {
     int plan;

@@ -21,6 +21,10 @@ void pipeline_ask(struct request *rq, bool (*ask)(struct request *rq, struct err
  * often. For rows with ROUTE_LATE_CALLER; done before the handler for all others. */
 bool pipeline_check_caller(struct request *rq, struct err *err) MUST_CHECK;
 
+/* For handlers that run on a worker and do not honour Idempotency-Key: the answer comes later,
+ * then(rq) runs on the loop when the handler has returned. */
+void pipeline_go_on(struct request *rq, void (*then)(struct request *rq));
+
 /* Ends a parked request: draws rq->out, or rq->err when it is set. */
 void pipeline_finish(struct request *rq);
 

@@ -19,7 +19,7 @@ struct writer;
 /* Requests per minute; a reload may change them. */
 struct rate_limits {
     atomic_bool enabled;
-    atomic_llong runtime, account_least, account_per_agent, heartbeat, self, owner, verify,
+    atomic_llong runtime, account_least, account_per_agent, heartbeat, self, owner, verify, mesh,
         bad_token, client, public;
 };
 

@@ -56,6 +56,7 @@ take_reloadable(struct service *s, const struct config *c)
     s->limits.self = c->limits.self;
     s->limits.owner = c->limits.owner;
     s->limits.verify = c->limits.verify;
+    s->limits.mesh = c->limits.mesh;
     s->limits.bad_token = c->limits.bad_token;
     s->limits.client = c->limits.client;
     s->limits.public = c->limits.public;

@@ -60,6 +60,20 @@ static const struct cli_option key_options[] = {
     OPTION_LAST,
 };
 
+static const struct cli_option credential_options[] = {
+    { "org", "SLUG|UUID", "The organization it belongs to." },
+    { "scope", "S[,S...]", "What it may do: scopes, or read, admin, full (standard: full)." },
+    { "name", "NAME", "What to call it (standard: \"command line\")." },
+    OPTIONS_INSTANCE,
+    OPTION_LAST,
+};
+
+static const struct cli_option of_org_options[] = {
+    { "org", "SLUG|UUID", "Only those of this organization." },
+    OPTIONS_INSTANCE,
+    OPTION_LAST,
+};
+
 static const struct cli_option org_options[] = {
     { "name", "NAME", "What to call it." },
     { "slug", "SLUG", "Its short name (standard: made of the name)." },
@@ -96,8 +110,16 @@ static const struct verb verbs[] = {
       migrate_up_run },
     { "migrate status", "", "List the migrations.", instance_options, migrate_status_run },
     { "key create", "", "Create an API key and print it, this once.", key_options, key_create_run },
+    { "credential create", "", "Create a client id and secret of an organization; print them once.",
+      credential_options, credential_create_run },
+    { "credential list", "", "List the credentials of organizations.", of_org_options,
+      credential_list_run },
+    { "credential revoke", "ID", "End a credential and the tokens that it got.", instance_options,
+      credential_revoke_run },
     { "org create", "", "Create an organization and print its id.", org_options, org_create_run },
     { "org list", "", "List the organizations.", instance_options, org_list_run },
+    { "org policy", "ORG MODE", "Say which agent types ORG admits: open, allow-list or audit.",
+      instance_options, org_policy_run },
     { "signing-key rotate", "", "Publish a new signing key; it signs when clients know it.",
       signing_options, signing_key_rotate_run },
     { "signing-key list", "", "List the keys that sign access tokens.", instance_options,

@@ -1,6 +1,7 @@
 /* The verbs that manage organizations: org create, org list. */
 #include "app/instance.h"
 #include "app/verbs.h"
+#include "domain/instances.h"
 #include "domain/orgs.h"
 #include "json/formats.h"
 #include "json/spec.h"
@@ -140,5 +141,29 @@ org_list_run(struct cli *cli)
         instance_print_list(cli, &org_spec, &all);
     else
         print_table(&all);
+    return EXIT_DONE;
+}
+
+int
+org_policy_run(struct cli *cli)
+{
+    struct err err = { 0 };
+    int code = EXIT_FAILED, mode = 0;
+
+    if (cli->args.n != 2)
+        return cli_fail(EXIT_USAGE, "rosterd org policy system allow-list",
+                        "an organization and a mode are needed");
+    while (policy_mode_words[mode] != NULL && strcmp(policy_mode_words[mode], cli->args.v[1]) != 0)
+        mode++;
+    if (policy_mode_words[mode] == NULL)
+        return cli_fail(EXIT_USAGE, "open, allow-list or audit", "\"%.64s\" is no mode",
+                        cli->args.v[1]);
+    struct db *db = instance_open(cli, &code);
+    if (db == NULL)
+        return code;
+    struct core core = { 0 };
+    struct unit unit = { .core = &core, .db = db, .mem = cli->mem };
+    if (!instances_set_policy(&unit, cli->args.v[0], mode, &err))
+        return cli_fail_err(&err, err.code == ERR_NOT_FOUND ? "rosterd org list" : NULL);
     return EXIT_DONE;
 }

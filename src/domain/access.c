@@ -8,6 +8,7 @@
 #include "domain/keys.h"
 #include "domain/signing.h"
 #include "domain/tokens.h"
+#include "store/org_credentials.h"
 #include "store/orgs.h"
 #include "store/revoked_tokens.h"
 
@@ -38,6 +39,13 @@ refuse(struct err *err, const char *why)
     err_set(err, ERR_UNAUTHORIZED, "Authorization", "This access token is not valid.");
     snprintf(err->note, sizeof err->note, "%s", why);
     return false;
+}
+
+bool
+access_is_of_none(const struct access_claims *claims)
+{
+    return claims->token_use != NULL && (strcmp(claims->token_use, ACCESS_BOOTSTRAP) == 0 ||
+                                         strcmp(claims->token_use, ACCESS_CREDENTIAL) == 0);
 }
 
 bool
@@ -96,6 +104,19 @@ fill_caller(struct caller *caller, const struct access_claims *claims, unsigned 
     ids_uuid_text(&caller->org, caller->org_text);
 }
 
+bool
+access_credential_holds(struct unit *u, struct db_tx *tx, const struct access_claims *claims,
+                        bool *revoked, struct err *err)
+{
+    bool holds = true;
+
+    if (claims->token_use != NULL && strcmp(claims->token_use, ACCESS_CREDENTIAL) == 0 &&
+        !store_org_credentials_holds(tx, claims->sub, claims->organization_id, &holds, u->mem, err))
+        return false;
+    *revoked = !holds;
+    return true;
+}
+
 /* What the token itself cannot say: whether it was revoked, and how its organization stands. */
 static bool
 check_standing(struct unit *u, const struct access_claims *claims, const struct org **org,
@@ -104,6 +125,8 @@ check_standing(struct unit *u, const struct access_claims *claims, const struct 
     bool revoked = false;
 
     if (!store_revoked_tokens_has(db_single(u->db), claims->jti, &revoked, u->mem, err))
+        return false;
+    if (!revoked && !access_credential_holds(u, db_single(u->db), claims, &revoked, err))
         return false;
     if (revoked)
         return refuse(err, "jwt: revoked");
@@ -135,8 +158,7 @@ access_load(struct unit *u, const char *token, const struct digest *hash, struct
     access->hash = *hash;
     access->expires_ms = claims->exp * 1000;
     access->suspended = org->draft.state == ORG_SUSPENDED;
-    access->is_bootstrap =
-        claims->token_use != NULL && strcmp(claims->token_use, ACCESS_BOOTSTRAP) == 0;
+    access->is_bootstrap = access_is_of_none(claims);
     fill_caller(&access->caller, claims, scopes);
     if (!ids_uuid_read(claims->jti, &access->jti))
         abort();

@@ -22,6 +22,12 @@ const char *const audit_action_names[] = {
     "credential.rotated",
     "credential.revoked",
     "auth.failed",
+    "instance.registered",
+    "instance.deregistered",
+    "registration_flagged",
+    "agent_type.allowed",
+    "agent_type.disallowed",
+    "organization.policy_set",
     NULL,
 };
 

@@ -10,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHARDS = 64, FORGOTTEN = 32, KINDS = HINT_TOKEN + 1 /* of entries: HINT_ORG has none */ };
+enum {
+    SHARDS = 64,
+    FORGOTTEN = 32,
+    KINDS = HINT_TOKEN + 1 /* of entries: those behind it have none */
+};
 
 /* The last ids that were forgotten in one shard. */
 struct forgets {
@@ -437,6 +441,8 @@ cache_forget(struct cache *cache, enum hint_kind kind, const struct uuid *id)
         forget_org(cache, id);
         return;
     }
+    if (kind == HINT_INSTANCE)
+        return;
     struct forgets *forgets = lock_forgets(cache, kind, id);
 
     note_forgotten(cache, forgets, id);

@@ -16,16 +16,16 @@
  * judged at the same moment may pass together, which the number of workers bounds. */
 enum { FAILURES_A_MINUTE = 10 };
 
-static bool
-write_failure(struct unit *u, const struct client_row *client, const char *reason, struct err *err)
+bool
+clients_note_failure(struct unit *u, const char *org, const char *agent, const char *metadata,
+                     struct err *err)
 {
     const struct audit_entry entry = {
         .action = AUDIT_AUTH_FAILED,
         .failed = true,
-        /* Nobody's failures go to the built-in organization. */
-        .org_id = client == NULL ? ORG_SYSTEM_ID : client->org_id,
-        .agent_id = client == NULL ? NULL : client->id,
-        .metadata = arena_printf(u->mem, "{\"reason\":\"%s\"}", reason),
+        .org_id = org,
+        .agent_id = agent,
+        .metadata = metadata,
     };
     struct db_tx *tx DB_SCOPED = db_begin(u->db, err);
     if (tx == NULL)
@@ -45,7 +45,11 @@ static void
 fail(struct unit *u, const struct client_row *client, enum err_code code, const char *reason,
      struct err *err)
 {
-    if (write_failure(u, client, reason, err))
+    const char *metadata = arena_printf(u->mem, "{\"reason\":\"%s\"}", reason);
+
+    /* Nobody's failures go to the built-in organization. */
+    if (clients_note_failure(u, client == NULL ? ORG_SYSTEM_ID : client->org_id,
+                             client == NULL ? NULL : client->id, metadata, err))
         err_set(err, code, NULL, NULL);
 }
 

@@ -15,7 +15,8 @@ forget_now(void *arg)
 {
     const struct forget *f = arg;
 
-    for (size_t i = 0; i < f->n; i++)
+    /* The command line has none. */
+    for (size_t i = 0; f->cache != NULL && i < f->n; i++)
         cache_forget(f->cache, f->kind, &f->ids[i]);
 }
 

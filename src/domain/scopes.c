@@ -57,6 +57,17 @@ scopes_read(const char *text, unsigned *scopes, struct err *err)
     return *scopes != 0 || err_set(err, ERR_VALIDATION_ERROR, "scope", "At least one is needed.");
 }
 
+struct texts
+scopes_words(unsigned scopes, struct arena *mem)
+{
+    struct texts words = { arena_alloc(mem, COUNT(sets) * sizeof *words.v), 0 };
+
+    for (size_t i = 0; i < COUNT(sets); i++)
+        if ((scopes & sets[i].scopes) == sets[i].scopes)
+            words.v[words.n++] = sets[i].word;
+    return words;
+}
+
 char *
 scopes_text(unsigned scopes, struct arena *mem)
 {

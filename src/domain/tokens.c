@@ -6,6 +6,7 @@
 #include "domain/audit.h"
 #include "domain/identities.h"
 #include "domain/keys.h"
+#include "domain/org_credentials.h"
 #include "domain/signing.h"
 #include "domain_priv.h"
 #include "model/scope.h"
@@ -211,6 +212,101 @@ tokens_issue(struct unit *u, const struct token_request *want, struct err *err)
                                                                                       : NULL;
 }
 
+/* ---- the same for the mesh ---- */
+
+struct mesh_claims {
+    struct access_claims access;
+    const char *tenant_id, *agent_type, *credential_id;
+    struct texts scopes;
+};
+
+/* Those of an access token, and what clients of the mesh look for. */
+static const struct jwt_claim mesh_table[] = {
+    { "iss", TEXT_AT(struct mesh_claims, access.iss) },
+    { "sub", TEXT_AT(struct mesh_claims, access.sub) },
+    { "aud", TEXT_AT(struct mesh_claims, access.aud) },
+    { "client_id", TEXT_AT(struct mesh_claims, access.client_id) },
+    { "scope", TEXT_AT(struct mesh_claims, access.scope) },
+    { "jti", TEXT_AT(struct mesh_claims, access.jti) },
+    { "iat", INT_AT(struct mesh_claims, access.iat) },
+    { "exp", INT_AT(struct mesh_claims, access.exp) },
+    { "organization_id", TEXT_AT(struct mesh_claims, access.organization_id) },
+    { "token_use", TEXT_AT(struct mesh_claims, access.token_use) },
+    { "tenant_id", TEXT_AT(struct mesh_claims, tenant_id) },
+    { "agent_type", TEXT_AT(struct mesh_claims, agent_type) },
+    { "credential_id", TEXT_AT(struct mesh_claims, credential_id) },
+    { "scopes", TEXTS_AT(struct mesh_claims, scopes) },
+    JWT_CLAIM_LAST,
+};
+
+/* Who asks: an agent, or a credential of an organization. */
+struct asker {
+    const struct client_row *agent; /* NULL: not one */
+    const char *id, *org;
+    unsigned scopes;
+};
+
+static bool
+find_asker(struct unit *u, const struct client_proof *proof, struct asker *asker, struct err *err)
+{
+    const struct org_credential_proof *credential;
+
+    if (!org_credentials_prove(u, proof, &credential, err))
+        return false;
+    if (credential != NULL) {
+        *asker = (struct asker){ NULL, credential->id, credential->org_id,
+                                 (unsigned)credential->scopes };
+        return true;
+    }
+
+    const struct client_row *agent = clients_prove(u, proof, err);
+
+    if (agent != NULL)
+        *asker = (struct asker){ agent, agent->id, agent->org_id,
+                                 clients_scopes(agent) & ~(unsigned)SCOPE_ADMIN_ORGS };
+    return agent != NULL;
+}
+
+const char *
+tokens_get(struct unit *u, const struct token_wish *wish, struct err *err)
+{
+    struct asker asker = { 0 };
+
+    if (wish->proof.id == NULL)
+        err_set(err, ERR_VALIDATION_ERROR, "client_id", "client_id: is required.");
+    else if (wish->proof.secret == NULL)
+        err_set(err, ERR_VALIDATION_ERROR, "client_secret", "client_secret: is required.");
+    if (err->code != ERR_NONE || !find_asker(u, &wish->proof, &asker, err))
+        return NULL;
+
+    int64_t now = clock_wall_ms() / 1000;
+    const struct mesh_claims claims = {
+        .access = { .iss = u->core->issuer,
+                    .aud = u->core->issuer,
+                    .sub = asker.id,
+                    .client_id = asker.id,
+                    .scope = scopes_text(asker.scopes, u->mem),
+                    .jti = ids_uuid(u->mem),
+                    .organization_id = asker.org,
+                    .token_use = asker.agent == NULL ? ACCESS_CREDENTIAL : NULL,
+                    .iat = now,
+                    .exp = now + wish->expires_in },
+        .tenant_id = asker.org,
+        .agent_type = wish->agent_type,
+        .credential_id = asker.id,
+        .scopes = scopes_words(asker.scopes, u->mem),
+    };
+    struct db_tx *tx DB_SCOPED = db_begin(u->db, err);
+    if (tx == NULL || (asker.agent != NULL && !count(u, tx, asker.agent, err)))
+        return NULL;
+    const char *token =
+        signing_sign(u, JWT_RS256, ACCESS_TYPE, jwt_claims_write(mesh_table, &claims, u->mem), err);
+    return token != NULL && write_event(u, tx, AUDIT_TOKEN_ISSUED, &claims.access, err) &&
+                   db_commit(tx, err)
+               ? token
+               : NULL;
+}
+
 /* ---- what is told ---- */
 
 /* A token in force that the caller may know of; *claims NULL: it is not. */
@@ -231,8 +327,7 @@ look_up(struct unit *u, const char *token, const struct access_claims **claims, 
     return true;
 }
 
-/* Neither revoked nor of an agent or an organization that is out of service; the operator's first
- * token is of none. */
+/* Neither revoked nor of an agent or an organization that is out of service. */
 static bool
 is_in_force(struct unit *u, struct db_tx *tx, const struct access_claims *claims, bool *in_force,
             struct err *err)
@@ -240,14 +335,15 @@ is_in_force(struct unit *u, struct db_tx *tx, const struct access_claims *claims
     bool revoked = false;
 
     *in_force = false;
-    if (!store_revoked_tokens_has(tx, claims->jti, &revoked, u->mem, err))
+    if (!store_revoked_tokens_has(tx, claims->jti, &revoked, u->mem, err) ||
+        (!revoked && !access_credential_holds(u, tx, claims, &revoked, err)))
         return false;
 
     const struct org *org = store_orgs_get(tx, claims->organization_id, ORG_READ, u->mem, err);
 
     if (org == NULL || org->draft.state != ORG_ACTIVE)
         return err->code == ERR_NONE;
-    if (claims->token_use != NULL && strcmp(claims->token_use, ACCESS_BOOTSTRAP) == 0) {
+    if (access_is_of_none(claims)) {
         *in_force = !revoked;
         return true;
     }

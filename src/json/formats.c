@@ -260,8 +260,8 @@ const struct format format_slug = {
 };
 
 const struct format *const formats_all[] = {
-    &format_uuid,        &format_agent_ref,    &format_spdx,   &format_language,
-    &format_header_name, &format_header_value, &format_plain,  &format_media_type,
-    &format_trace_id,    &format_email,        &format_semver, &format_capability,
-    &format_org_ref,     &format_slug,         NULL,
+    &format_uuid,        &format_agent_ref,    &format_spdx,      &format_language,
+    &format_header_name, &format_header_value, &format_plain,     &format_media_type,
+    &format_trace_id,    &format_email,        &format_semver,    &format_capability,
+    &format_org_ref,     &format_slug,         &format_mesh_name, NULL,
 };

@@ -19,7 +19,7 @@
 
 #define SAMPLES(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-enum { LOCAL_MAX = 64, LABEL_MAX = 63 };
+enum { LOCAL_MAX = 64, LABEL_MAX = 63, MESH_NAME_MAX = 128 };
 
 /* Atoms with single dots between them (RFC 5321, 4.1.2: dot-string). */
 static const char *
@@ -166,4 +166,21 @@ const struct format format_org_ref = {
     .say = "must be the UUID of an organization, or org_system",
     .good = SAMPLES("org_system", "00000000-0000-4000-8000-000000000001"),
     .bad = SAMPLES("", "system", "org_", "00000000-0000-4000-8000-00000000000"),
+};
+
+static bool
+is_mesh_name(const char *text)
+{
+    size_t n = strspn(text, ALNUM "._:-");
+
+    return n > 0 && n <= MESH_NAME_MAX && text[n] == '\0';
+}
+
+const struct format format_mesh_name = {
+    .name = "mesh-name",
+    .pattern = "^[0-9A-Za-z._:-]{1,128}$",
+    .check = is_mesh_name,
+    .say = "must be 1 to 128 letters, digits, dots, underscores, colons and hyphens",
+    .good = SAMPLES("a", "navigator-prod-01", "team:navigator", "A.b_c:d-9"),
+    .bad = SAMPLES("", "a b", "a/b", "\xc3\xa9", "a\n", "a%20b"),
 };

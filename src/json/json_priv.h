@@ -14,6 +14,9 @@ struct reading {
 bool spec_read_as(const struct reading *how, const struct spec *spec, json_t *body, void *thing,
                   struct err *err) MUST_CHECK;
 
+/* The index of the quote that ends the string whose first quote is at bytes[at]; n without one. */
+size_t read_string_end(const char *bytes, size_t n, size_t at);
+
 /* json_decref in the form that arena_own wants. */
 void read_drop(void *json);
 

@@ -13,9 +13,8 @@ struct shape {
     size_t nodes, depth, deepest;
 };
 
-/* The index of the quote that ends the string whose first quote is at bytes[at]; n without one. */
-static size_t
-end_of_string(const char *bytes, size_t n, size_t at)
+size_t
+read_string_end(const char *bytes, size_t n, size_t at)
 {
     for (at++; at < n && bytes[at] != '"'; at++)
         at += bytes[at] == '\\';
@@ -31,7 +30,7 @@ shape_of(const char *bytes, size_t n)
         char c = bytes[i];
 
         if (c == '"') {
-            i = end_of_string(bytes, n, i);
+            i = read_string_end(bytes, n, i);
         } else if (c == '{' || c == '[') {
             shape.nodes++;
             if (++shape.depth > shape.deepest)

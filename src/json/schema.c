@@ -162,9 +162,12 @@ bool_schema(const struct field *f, enum spec_side side, bool null)
 static json_t *
 json_schema(const struct field *f, enum spec_side side, bool null)
 {
-    (void)f;
+    json_t *schema = typed((f->flags & F_LIST) != 0 ? "array" : "object", null);
+
     (void)side;
-    return typed("object", null);
+    if ((f->flags & F_LIST) != 0)
+        put(schema, "items", typed("object", false));
+    return schema;
 }
 
 static json_t *

@@ -204,10 +204,22 @@ read_time(struct reader *rd, const struct field *f, json_t *value, void *place)
 }
 
 static bool
+is_list_of_objects(json_t *value)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(value, i, item) if (!json_is_object(item)) return false;
+    return json_is_array(value);
+}
+
+static bool
 read_json(struct reader *rd, const struct field *f, json_t *value, void *place)
 {
-    if (!json_is_object(value))
-        return fault(rd, "must be an object");
+    bool list = (f->flags & F_LIST) != 0;
+
+    if (list ? !is_list_of_objects(value) : !json_is_object(value))
+        return fault(rd, list ? "must be a list of objects" : "must be an object");
     const char *text = json_text(value, (size_t)f->max, rd->mem);
 
     if (text == NULL)

@@ -15,10 +15,12 @@
 #include "store/hints.h"
 #include "store/idempotency.h"
 #include "store/identities.h"
+#include "store/instances.h"
 #include "store/market.h"
 #include "store/master_keys.h"
 #include "store/networks.h"
 #include "store/nodes.h"
+#include "store/org_credentials.h"
 #include "store/orgs.h"
 #include "store/presence.h"
 #include "store/revoked_tokens.h"
@@ -26,6 +28,7 @@
 #include "store/signing_keys.h"
 #include "store/token_counts.h"
 #include "store/transitions.h"
+#include "store/types.h"
 
 /* clang-format off */
 const struct stmt *const store_statements[] = {
@@ -41,10 +44,12 @@ const struct stmt *const store_statements[] = {
     store_hints_stmts,
     store_idempotency_stmts,
     store_identities_stmts,
+    store_instances_stmts,
     store_market_stmts,
     store_master_keys_stmts,
     store_networks_stmts,
     store_nodes_stmts,
+    store_org_credentials_stmts,
     store_orgs_stmts,
     store_presence_stmts,
     store_revoked_tokens_stmts,
@@ -52,6 +57,7 @@ const struct stmt *const store_statements[] = {
     store_signing_keys_stmts,
     store_token_counts_stmts,
     store_transitions_stmts,
+    store_types_stmts,
     NULL,
 };
 /* clang-format on */

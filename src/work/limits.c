@@ -119,6 +119,7 @@ limits_take(struct service *service, struct request *rq, struct err *err)
     struct limit_key self = key_of('s', &rq->caller.id, NULL);
     struct limit_key owner = key_of('k', &rq->caller.id, NULL);
     struct limit_key verify = key_of('v', &rq->caller.id, NULL);
+    struct limit_key mesh = key_of('m', &rq->caller.id, NULL);
     struct limit_key public = key_of('p', NULL, rq->client_ip);
 
     if (!service->limits.enabled)
@@ -140,6 +141,8 @@ limits_take(struct service *service, struct request *rq, struct err *err)
         return take(service, &verify, service->limits.verify, err);
     case LIMIT_PUBLIC:
         return take_noted(service, rq, &public, service->limits.public, err);
+    case LIMIT_MESH:
+        return take_noted(service, rq, &mesh, service->limits.mesh, err);
     }
     return true;
 }

@@ -41,6 +41,13 @@ pipeline_ask(struct request *rq, bool (*ask)(struct request *rq, struct err *err
 }
 
 void
+pipeline_go_on(struct request *rq, void (*then)(struct request *rq))
+{
+    rq->parked = true;
+    rq->then = then;
+}
+
+void
 pipeline_finish(struct request *rq)
 {
     if (rq->err.code != ERR_NONE)
@@ -332,7 +339,7 @@ work(struct request *rq, struct err *err)
         return run_once(rq, key, err);
     if (!rq->route->handler(rq, err))
         return false;
-    if (rq->reply.bytes == NULL)
+    if (rq->reply.bytes == NULL && !rq->parked)
         draw_out(rq);
     return true;
 }

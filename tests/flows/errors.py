@@ -20,6 +20,9 @@ BAD = {
     "createOrganization": {"slug": "-"},
     "addMember": {"role": "king"},
     "issueToken": {"grant_type": 5},
+    "getToken": {"client_id": 5},
+    "listInstances": {"page": 0},
+    "getInstanceStats": {"agent_type": 5},
     "introspectToken": {"token": 5},
     "revokeToken": {"token": 5},
 }
@@ -204,6 +207,7 @@ class Limited(Matrix):
         "limits.self": "1",
         "limits.client": "4",
         "limits.verify": "2",
+        "limits.mesh": "2",
         "limits.public": "2",
     }
 
@@ -230,6 +234,11 @@ class Broken(Matrix):
         "calls",
         "status_transitions",
         "organizations",
+        "org_credentials",
+        "instances",
+        "instance_states",
+        "instance_counts",
+        "allowed_types",
         "revoked_tokens",
         "audit_events",
         "signing_keys",

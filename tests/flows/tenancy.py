@@ -6,7 +6,7 @@ import re
 import uuid
 
 from client import is_ours
-from matrix import Matrix, word
+from matrix import BODIES, Matrix, word
 from rosterd import organization, wait_for
 
 OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
@@ -15,6 +15,10 @@ TENANT_TABLES = (
     ("organization_members", "org_id = '{org}'"),
     ("api_keys", "org_id = '{org}'"),
     ("agents", "org_id = '{org}'"),
+    ("org_credentials", "org_id = '{org}'"),
+    ("allowed_types", "org_id = '{org}'"),
+    ("instances", "org_id = '{org}'"),
+    ("instance_states", "org_id = '{org}'"),
     ("connections", "org_id = '{org}'"),
     ("calls", "org_id = '{org}'"),
     ("credentials", "agent_id IN (SELECT id FROM agents WHERE org_id = '{org}')"),
@@ -334,6 +338,9 @@ class Tenancy(Matrix):
                 ids, agent = self.fresh(path)
                 what, credential = self.right(row, path, agent)[n]
                 api, body = self.api.with_credential(credential), self.body(row)
+                if row["operationId"] == "deregisterInstance":
+                    made = self.api.post("/agents/register", BODIES["registerInstance"](self))
+                    body["instance_id"] = made.json["instance_id"]
                 if row["operationId"] == "addMember":
                     body["agentId"] = self.api.register()["id"]
                 with self.subTest(operation=row["operationId"], credential=what):

@@ -31,9 +31,20 @@ OAUTH = {
     "OVERLOADED": "temporarily_unavailable",
     "DRAINING": "temporarily_unavailable",
 }
+MESH = {
+    "VALIDATION_ERROR": "INVALID_REQUEST",
+    "MALFORMED_JSON": "INVALID_REQUEST",
+    "WRONG_CREDENTIAL": "UNAUTHORIZED",
+    "INSUFFICIENT_SCOPE": "FORBIDDEN",
+}
 WORDS = (
     (r"/agents/[^/]+/did", IDENTITY),
     ("/.well-known/did.json", IDENTITY),
+    ("/agents", MESH),
+    ("/auth", MESH),
+    ("/sessions", MESH),
+    ("/messages", MESH),
+    ("/send", MESH),
     ("/api/v1/token", OAUTH),
     ("/api/v1/authorize", OAUTH),
     ("/.well-known", OAUTH),
@@ -73,6 +84,14 @@ BODIES = {
         "client_id": m.agent["id"],
         "client_secret": m.secret,
     },
+    "getToken": lambda m: {"client_id": m.agent["id"], "client_secret": m.secret},
+    "registerInstance": lambda m: {"agent_type": "matrix", "instance_id": uuid.uuid4().hex},
+    "beatInstance": lambda m: {"instance_id": m.instance},
+    "deregisterInstance": lambda m: {"instance_id": m.instance},
+    "getInstance": lambda m: {"instance_id": m.instance},
+    "getInstanceConnection": lambda m: {"instance_id": m.instance},
+    "allowAgentType": lambda m: {"tenant_id": m.tenant, "agent_type": "matrix-2"},
+    "disallowAgentType": lambda m: {"tenant_id": m.tenant, "agent_type": "matrix-3"},
     "introspectToken": lambda m: {"token": m.token},
     "revokeToken": lambda m: {"token": m.other_token},
 }
@@ -93,6 +112,10 @@ class Matrix(Flow):
         cls.agent = cls.api.register("matrix source")
         cls.target = cls.api.register("matrix target", endpoint_url=cls.upstream.url())
         cls.api.beat(cls.target)
+        cls.tenant = cls.daemon.ready["organization_id"]
+        cls.instance = cls.api.post("/agents/register", BODIES["registerInstance"](cls)).json[
+            "instance_id"
+        ]
         cls.connection = cls.api.connect(cls.agent, cls.target, allow_paths=True)
         cls.operator = cls.key("full,admin:orgs")
         cls.organization = (
@@ -104,9 +127,7 @@ class Matrix(Flow):
             "clientSecret"
         ]
         # The first token makes the first key, which may take longer than a short deadline allows.
-        ask = lambda: cls.api.with_credential(None).post(
-            "/api/v1/token", BODIES["issueToken"](cls)
-        )
+        ask = lambda: cls.api.with_credential(None).post("/api/v1/token", BODIES["issueToken"](cls))
         cls.token, cls.other_token = (
             wait_for(lambda: ask().json.get("access_token"), 30, "a token") for _ in range(2)
         )
@@ -155,7 +176,9 @@ class Matrix(Flow):
             return self.operator
         if path == "/agent-info":
             return self.token
-        agents_own = path.startswith("/api/proxy") or path.endswith(("/heartbeat", "/me"))
+        agents_own = path.startswith("/api/proxy") or (
+            path.startswith("/api/") and path.endswith(("/heartbeat", "/me"))
+        )
         return self.agent["token"] if agents_own else self.daemon.key
 
     def declares(self, row, code):

@@ -3,13 +3,20 @@
 
 #include "api/mesh/dispatch.h"
 #include "api/mesh/errors.h"
+#include "api/mesh/instances.h"
+#include "api/mesh/register.h"
+#include "api/mesh/tokens.h"
+#include "api/mesh/types.h"
 #include "domain/keys.h"
 
 static const char *const prefixes[] = { "/agents",   "/auth", "/sessions",
                                         "/messages", "/send", "/.well-known/agent-card.json",
                                         "/internal", NULL };
 
-static const struct route *const routes[] = { mesh_dispatch_routes, NULL };
+static const struct route *const routes[] = {
+    mesh_dispatch_routes, mesh_token_routes, mesh_register_routes,
+    mesh_instance_routes, mesh_types_routes, NULL,
+};
 
 const struct dialect mesh_dialect = {
     .name = "mesh",

@@ -26,6 +26,7 @@ make_service(void **state)
     service.limits.self = 1;
     service.limits.owner = 4;
     service.limits.verify = 3;
+    service.limits.mesh = 5;
     service.limits.bad_token = 2;
     service.limits.client = 2;
     service.limits.public = 3;
@@ -46,6 +47,7 @@ static const struct route heartbeat = { .limit = LIMIT_HEARTBEAT };
 static const struct route self = { .limit = LIMIT_SELF };
 static const struct route owner = { .limit = LIMIT_OWNER };
 static const struct route verify = { .limit = LIMIT_VERIFY };
+static const struct route mesh = { .limit = LIMIT_MESH };
 static const struct route public = { .limit = LIMIT_PUBLIC };
 static const struct route unlimited = { .limit = LIMIT_NONE };
 
@@ -108,6 +110,7 @@ heartbeats_reads_owners_and_verifications_have_counts_of_their_own(void **state)
     assert_int_equal(let_through(&self, 1, "192.0.2.1", 9), 1);
     assert_int_equal(let_through(&owner, 1, "192.0.2.1", 9), 4);
     assert_int_equal(let_through(&verify, 1, "192.0.2.1", 9), 3);
+    assert_int_equal(let_through(&mesh, 1, "192.0.2.1", 9), 5);
     assert_int_equal(let_through(&unlimited, 1, "192.0.2.1", 99), 99);
 }
 
