@@ -16,11 +16,13 @@
 #include "store/identities.h"
 #include "store/market.h"
 #include "store/master_keys.h"
+#include "store/messages.h"
 #include "store/networks.h"
 #include "store/orgs.h"
 #include "store/presence.h"
 #include "store/revoked_tokens.h"
 #include "store/service_state.h"
+#include "store/sessions.h"
 #include "store/signing_keys.h"
 #include "store/token_counts.h"
 #include "store/transitions.h"
@@ -40,11 +42,13 @@ const struct stmt *const store_statements[] = {
     store_identities_stmts,
     store_market_stmts,
     store_master_keys_stmts,
+    store_messages_stmts,
     store_networks_stmts,
     store_orgs_stmts,
     store_presence_stmts,
     store_revoked_tokens_stmts,
     store_service_state_stmts,
+    store_sessions_stmts,
     store_signing_keys_stmts,
     store_token_counts_stmts,
     store_transitions_stmts,

@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "domain/audit.h"
+#include "domain/messages.h"
 #include "domain/presence.h"
+#include "domain/sessions.h"
 #include "out/probe.h"
 #include "work/limits.h"
 #include "work/workers.h"
@@ -178,6 +180,28 @@ clean(struct timer_thread *t, struct unit *u, struct err *err)
 }
 
 static bool
+clean_messages(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    bool more = true;
+
+    for (int step = 0; more && step < CLEAN_STEPS_MAX; step++)
+        if (!messages_clean(u, t->service->background.messages_kept, &more, err))
+            return false;
+    return true;
+}
+
+static bool
+end_sessions(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    bool more = true;
+
+    for (int step = 0; more && step < CLEAN_STEPS_MAX; step++)
+        if (!sessions_sweep(u, t->service->background.session_idle, &more, err))
+            return false;
+    return true;
+}
+
+static bool
 seal_audit(struct timer_thread *t, struct unit *u, struct err *err)
 {
     (void)t;
@@ -211,6 +235,8 @@ static const struct chore {
     { "count", 60000, 0, count, true },     /* what metrics and account limits go by            */
     { "gauges", 1000, 0, gauges, false },
     { "clean", 60000, 0, clean, true }, /* hints, idempotency rows, old records             */
+    { "sessions", 10000, 0, end_sessions, true }, /* that were idle for too long            */
+    { "messages", 60000, 0, clean_messages, true },
     { "audit_seal", 500, 0, seal_audit, true },
     { "audit_purge", 60000, 0, purge_audit, true },
     { "audit_check", 1000, 0, check_audit, true }, /* a piece at a time, every hour             */

@@ -160,7 +160,14 @@ class Input(Matrix):
         table = "organizations" if target.endswith("/organizations") else "agents"
         return body, {**body, "name": "other"}, table
 
-    tables = ("agents", "connections", "credentials", "organizations", "organization_members")
+    tables = (
+        "agents",
+        "connections",
+        "credentials",
+        "organizations",
+        "organization_members",
+        "sessions",
+    )
 
     def test_repeats(self):
         for row, method, target, body, credential in self.declaring("IDEMPOTENCY_MISMATCH"):
@@ -173,7 +180,7 @@ class Input(Matrix):
             if "role" in body:
                 other = {**body, "role": "admin"}
             elif body:
-                known = [name for name in ("name", "group_name", "owner") if name in body]
+                known = [name for name in ("name", "group_name", "owner", "user_id") if name in body]
                 other = {**body, known[0]: "other"}
             else:
                 other = {"expiresAt": "2099-01-01T00:00:00Z"}
@@ -235,6 +242,8 @@ class Broken(Matrix):
         "audit_events",
         "signing_keys",
         "service_state",
+        "sessions",
+        "messages",
     )
 
     def test_tables_that_are_gone(self):

@@ -21,6 +21,9 @@ TENANT_TABLES = (
     ("token_counts", "agent_id IN (SELECT id FROM agents WHERE org_id = '{org}')"),
     ("audit_events", "org_id = '{org}'"),
     ("revoked_tokens", "true"),
+    ("sessions", "org_id = '{org}'"),
+    ("session_agents", "session_id IN (SELECT id FROM sessions WHERE org_id = '{org}')"),
+    ("messages", "org_id = '{org}'"),
 )
 
 
@@ -180,6 +183,9 @@ class Tenancy(Matrix):
                 " SELECT c.id::text FROM credentials c JOIN agents a ON a.id = c.agent_id"
                 " WHERE a.org_id = '{0}' UNION ALL"
                 " SELECT id::text FROM audit_events WHERE org_id = '{0}' UNION ALL"
+                " SELECT id::text FROM sessions WHERE org_id = '{0}' UNION ALL"
+                " SELECT id::text FROM messages WHERE org_id = '{0}' UNION ALL"
+                " SELECT instance_id FROM instances WHERE org_id = '{0}' UNION ALL"
                 " SELECT '{0}'".format(self.org)
             )
             for value in row
@@ -250,7 +256,7 @@ class Tenancy(Matrix):
                     other = json.dumps(body)
                     for one in self.ours:
                         other = other.replace(one, str(uuid.uuid4()))
-                    if "agent_id" in other:
+                    if any(w in other for w in ("agent_id", "session_id", "message_id")):
                         self.assertGreaterEqual(reply.status, 400, reply)
                         other = json.loads(other)
                         again = api.call(method, path, other)
@@ -306,6 +312,8 @@ class Tenancy(Matrix):
     def fresh(self, path):
         """Ids that a good request may use up; the agent token belongs to the agent."""
         ids, agent = dict(self.paths), self.agent
+        if path.startswith(("/sessions", "/messages")):
+            self.renew()
         if "/agents/{" in path:
             agent = self.api.register()
             ids["agents"] = agent["id"]

@@ -3,6 +3,7 @@ import time
 import uuid
 
 import client
+import mesh
 from client import Reply, Stream
 from flow import Flow
 from rosterd import wait_for
@@ -30,7 +31,18 @@ OAUTH = {
     "OVERLOADED": "temporarily_unavailable",
     "DRAINING": "temporarily_unavailable",
 }
+MESH = {
+    "VALIDATION_ERROR": "INVALID_REQUEST",
+    "MALFORMED_JSON": "INVALID_REQUEST",
+    "WRONG_CREDENTIAL": "UNAUTHORIZED",
+    "INSUFFICIENT_SCOPE": "FORBIDDEN",
+}
 WORDS = (
+    ("/.well-known/agent-card", MESH),
+    ("/sessions", MESH),
+    ("/messages", MESH),
+    ("/send", MESH),
+    ("/agents", MESH),
     ("/api/v1/token", OAUTH),
     ("/api/v1/authorize", OAUTH),
     ("/.well-known", OAUTH),
@@ -72,6 +84,12 @@ BODIES = {
     },
     "introspectToken": lambda m: {"token": m.token},
     "revokeToken": lambda m: {"token": m.other_token},
+    "openMeshSession": lambda m: {"instance_id": m.instance, "user_id": "matrix"},
+    "closeMeshSession": lambda m: {"session_id": m.session},
+    "getMeshSession": lambda m: {"session_id": m.session},
+    "inviteToMeshSession": lambda m: {"session_id": m.session, "agent_type": "matrix"},
+    "getMeshMessage": lambda m: {"message_id": m.message},
+    "cancelMeshMessage": lambda m: {"message_id": m.message},
 }
 
 
@@ -91,6 +109,8 @@ class Matrix(Flow):
         cls.target = cls.api.register("matrix target", endpoint_url=cls.upstream.url())
         cls.api.beat(cls.target)
         cls.connection = cls.api.connect(cls.agent, cls.target, allow_paths=True)
+        cls.instance = mesh.instance(cls.daemon, cls.target, "matrix")
+        cls.renew()
         cls.operator = cls.key("full,admin:orgs")
         cls.organization = (
             cls.api.with_credential(cls.operator)
@@ -114,6 +134,13 @@ class Matrix(Flow):
             "organizations": cls.organization["organizationId"],
             "audit": cls.api.get("/api/v1/audit?limit=1").json["data"][0]["eventId"],
         }
+
+    @classmethod
+    def renew(cls):
+        """What a good request uses up."""
+        cls.session = str(uuid.uuid4())
+        assert cls.api.post("/sessions/init", {"session_id": cls.session}).status == 200
+        cls.message = mesh.message(cls.daemon, cls.target, cls.session)
 
     @classmethod
     def key(cls, scope):

@@ -2,13 +2,16 @@
 #include "api/mesh/dialect.h"
 
 #include "api/mesh/errors.h"
+#include "api/mesh/messages.h"
+#include "api/mesh/sessions.h"
 #include "domain/keys.h"
 
 static const char *const prefixes[] = { "/agents",   "/auth", "/sessions",
                                         "/messages", "/send", "/.well-known/agent-card.json",
                                         "/internal", NULL };
 
-static const struct route *const routes[] = { NULL };
+static const struct route *const routes[] = { mesh_sessions_routes, mesh_messages_routes,
+                                              NULL };
 
 const struct dialect mesh_dialect = {
     .name = "mesh",
