@@ -8,6 +8,7 @@
 #include "store/audit.h"
 #include "store/audit_chain.h"
 #include "store/calls.h"
+#include "store/cards.h"
 #include "store/clients.h"
 #include "store/connections.h"
 #include "store/credentials.h"
@@ -34,6 +35,7 @@ const struct stmt *const store_statements[] = {
     store_audit_chain_stmts,
     store_audit_stmts,
     store_calls_stmts,
+    store_cards_stmts,
     store_clients_stmts,
     store_connections_stmts,
     store_credentials_stmts,

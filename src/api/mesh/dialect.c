@@ -1,6 +1,7 @@
 /* The mesh dialect as the http room needs it. */
 #include "api/mesh/dialect.h"
 
+#include "api/mesh/cards.h"
 #include "api/mesh/errors.h"
 #include "api/mesh/messages.h"
 #include "api/mesh/sessions.h"
@@ -11,7 +12,7 @@ static const char *const prefixes[] = { "/agents",   "/auth", "/sessions",
                                         "/internal", NULL };
 
 static const struct route *const routes[] = { mesh_sessions_routes, mesh_messages_routes,
-                                              NULL };
+                                              mesh_cards_routes, NULL };
 
 const struct dialect mesh_dialect = {
     .name = "mesh",
