@@ -123,7 +123,7 @@ CREATE TABLE instance_states (
     CONSTRAINT instance_states_connection_ok CHECK (connection BETWEEN 0 AND 4),
     CONSTRAINT instance_states_transport_ok  CHECK (transport BETWEEN 0 AND 2)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
-CREATE INDEX instance_states_agent ON instance_states (agent_id);
+CREATE INDEX instance_states_agent ON instance_states (agent_id, instance);
 CREATE INDEX instance_states_owner ON instance_states (owner) WHERE owner IS NOT NULL;
 COMMENT ON TABLE  instance_states                     IS 'What is known of each instance''s liveness; changes often.';
 COMMENT ON COLUMN instance_states.mode                IS 'As instances.mode, which never changes.';

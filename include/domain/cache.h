@@ -27,6 +27,7 @@ struct cached_agent {
     struct bytes key_sealed;        /* v NULL: none                               */
     const char *key_header, *key_scheme, *version_header, *version_value;
     struct uuid fallback; /* all zero: none                             */
+    bool has_instances;   /* of the mesh: called through them           */
     bool has_fallback;
     _Atomic int state;          /* enum presence_state; kept fresh by cache_set_state */
     _Atomic int never_seen;     /* no sign of life yet; cleared by cache_set_state     */
@@ -68,8 +69,9 @@ enum hint_kind {
     HINT_AGENT,
     HINT_CONNECTION,
     HINT_KEY,
-    HINT_TOKEN, /* an access token was revoked; the id is its jti                        */
-    HINT_ORG,   /* the state of an organization changed: its access tokens are forgotten */
+    HINT_TOKEN,    /* an access token was revoked; the id is its jti                        */
+    HINT_ORG,      /* the state of an organization changed: its access tokens are forgotten */
+    HINT_INSTANCE, /* an instance is gone, or its socket is elsewhere; nothing of it is cached */
 };
 
 struct cache_limits {
@@ -109,6 +111,11 @@ struct cached_access *cache_put_access(struct cache *cache, struct cached_access
  * token. */
 void cache_forget(struct cache *cache, enum hint_kind kind, const struct uuid *id);
 void cache_forget_all(struct cache *cache);
+
+/* Who wants to hear of what is forgotten, on the thread that forgets it; id NULL: of everything.
+ * One listener, set before there are other threads. */
+void cache_listen(struct cache *cache,
+                  void (*hear)(void *arg, enum hint_kind kind, const struct uuid *id), void *arg);
 
 /* Keeps the presence of a cached agent fresh; nothing happens when it is not cached. */
 void cache_set_state(struct cache *cache, const struct uuid *agent, int state);

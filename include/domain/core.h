@@ -9,6 +9,7 @@
 #include "db/db.h"
 #include "domain/cache.h"
 #include "model/caller.h"
+#include "model/fleet.h"
 #include "out/guard.h"
 
 struct signing; /* domain/signing.h */
@@ -16,6 +17,11 @@ struct signing; /* domain/signing.h */
 /* Presence windows, read at each use: a reload may change them. */
 struct presence_rules {
     _Atomic long long window_ms, offline_ms;
+};
+
+/* How dispatches are made. */
+struct dispatch_rules {
+    bool proof; /* whether they say that they come from us */
 };
 
 /* Shared by all threads; made by app. */
@@ -27,6 +33,8 @@ struct core {
     _Atomic long long audit_kept_ms; /* a reload may change it                          */
     _Atomic bool strict_isolation;   /* it, too: see identities_reach                   */
     struct signing *signing;
+    struct fleet_node node;
+    struct dispatch_rules dispatch;
     const char *issuer; /* the public base URL, without a slash at the end */
 };
 

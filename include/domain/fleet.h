@@ -4,54 +4,15 @@
 #define DOMAIN_FLEET_H
 
 #include "domain/core.h"
-#include "model/instance.h"
+#include "model/fleet.h"
 
-/* What happened to one instance, for a batch: merged where it happened twice. Zeroed (but for
- * status, sessions, max_sessions, reported_failures: -1) it says nothing. */
-struct fleet_row {
-    struct uuid org;         /* whose caller says so: an instance of another is not there    */
-    const char *instance_id; /* borrowed                                                     */
-    bool seen;               /* a heartbeat, a pong, an answer                               */
-    int status;              /* enum instance_status as it reports; -1: as before             */
-    int64_t sessions, max_sessions, reported_failures; /* -1: as before                       */
-    bool connect;              /* its socket is here, on this node, and newer than any other    */
-    int64_t gone;              /* the fence of a socket here that ended; 0: none                */
-    bool left;                 /* with gone: the agent closed it, or was not heard of           */
-    int64_t succeeded, failed; /* dispatches that ended                                       */
-    const char *error;         /* code of the last, when that failed; else NULL                 */
-    /* Filled in by fleet_apply: */
-    bool applied;      /* false: there is no such instance (any more)                  */
-    int64_t fence;     /* with connect: of the socket                                   */
-    struct uuid agent; /* whose instance it is                                          */
-};
-
-/* Applies a batch in one transaction; rows of one instance may occur once only. Presence of the
- * agents follows: a sign of life makes an agent online, and one that has lost its last socket
- * offline unless it has another instance. All or nothing. */
+/* Applies a batch, all or nothing; rows of one instance may occur once only (it sorts them by
+ * name). Presence of the agents follows, in a transaction of its own: a sign of life makes an agent
+ * online, and one that has lost its last socket offline unless it has another instance. False:
+ * either failed; what is missing comes with the next sign of life. */
 bool fleet_apply(struct unit *u, struct fleet_row *rows, size_t n, struct err *err) MUST_CHECK;
 
 /* --- who is called --- */
-
-struct fleet_want {
-    struct uuid org;
-    const struct uuid *agent; /* one of the three is set: whose instances              */
-    const char *agent_type;   /* (or a permanent id agt-…)                             */
-    const char *instance_id;  /* this one and no other                                 */
-    const char *session_id;   /* UUID; NULL: none. Its instance of that type, else the chosen
-                                 one is bound to it: SESSION_NOT_FOUND, SESSION_CLOSED  */
-};
-
-/* An instance that may be called. */
-struct fleet_target {
-    struct uuid id, org, agent;
-    const char *instance_id, *agent_type; /* agent_type: the permanent id when it has none */
-    int mode, scheme;
-    bool auth_required;
-    struct bytes url_sealed, dispatch_url_sealed, secret_sealed;
-    struct uuid owner; /* node that holds its socket; zero: hosted */
-    const char *owner_url;
-    int64_t fence, sessions;
-};
 
 enum { FLEET_CANDIDATES = 16 };
 
@@ -67,21 +28,17 @@ bool fleet_bind(struct unit *u, const struct fleet_want *want, const struct flee
 
 /* --- nodes --- */
 
-/* Says that this node lives, for lease_ms more. url: where other nodes reach it. */
-bool fleet_node_lives(struct unit *u, const struct uuid *node, const char *url, int64_t lease_ms,
-                      struct err *err) MUST_CHECK;
+/* Says that this node lives, for lease_ms more. */
+bool fleet_node_lives(struct unit *u, int64_t lease_ms, struct err *err) MUST_CHECK;
 
 /* This node ends: its sockets are nobody's. */
-bool fleet_node_ends(struct unit *u, const struct uuid *node, struct err *err) MUST_CHECK;
+bool fleet_node_ends(struct unit *u, struct err *err) MUST_CHECK;
 
-/* Frees the sockets of nodes whose lease is over; marks instances that were silent for lost_ms as
- * unhealthy; removes those of no use any more (0: never): connected ones without a socket for
- * gone_connected_ms, hosted ones that failed fails times and were silent for gone_hosted_ms. Folds
- * the counts. In steps of bounded size; several nodes may do so at once. */
-struct fleet_sweep {
-    int64_t lost_ms, gone_connected_ms, gone_hosted_ms, fails;
-};
-bool fleet_sweep(struct unit *u, const struct fleet_sweep *rules, bool *more,
+/* Frees the sockets of nodes whose lease is over; marks silent instances as unhealthy; removes
+ * those of no use any more; folds the counts. mark_ms as in presence_sweep: silence is not counted
+ * from a time at which no node was up. In steps of bounded size; several nodes may do so at once.
+ */
+bool fleet_sweep(struct unit *u, const struct fleet_sweep *rules, int64_t mark_ms, bool *more,
                  struct err *err) MUST_CHECK;
 
 #endif

@@ -13,6 +13,7 @@ enum beat_kind {
     BEAT_TRAFFIC, /* a call to it succeeded                          */
     BEAT_PROBE_GOOD,
     BEAT_PROBE_BAD,
+    BEAT_LEFT, /* its last socket has ended                        */
 };
 
 /* One item of a batch, for one agent; the arrays of presence_apply are made of these. */

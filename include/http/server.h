@@ -73,11 +73,15 @@ void http_answer_stream(struct request *rq, int64_t size);
  */
 bool http_answer_whole(struct request *rq, const char *bytes, size_t size);
 
-/* Instead of an answer: 101 with rq->reply.headers (Upgrade and Connection are added), and then the
+/* Whether the connection of a request could be handed over: HTTP/1.1, GET, no body. */
+bool http_can_upgrade(const struct request *rq);
+
+/* Instead of an answer: 101 with rq->reply.headers ("Connection: Upgrade" and
+ * "Upgrade: websocket" are added), and then the
  * connection is no longer ours: take gets the descriptor (non-blocking, its own from now on) and
  * the n bytes that were read behind the head (borrowed). It costs this front end nothing from then
  * on. fd -1: it did not come to that, because the client has gone. Called once, on the loop, after
- * the request is over, and not from inside this function. */
+ * the request is over, and not from inside this function. Needs http_can_upgrade. */
 void http_answer_upgrade(struct request *rq,
                          void (*take)(void *arg, int fd, const char *extra, size_t n), void *arg);
 

@@ -24,6 +24,7 @@ enum presence_reason {
     REASON_PROBE_FAILED,
     REASON_ARCHIVED,
     REASON_REVOKED,
+    REASON_DISCONNECTED, /* its last socket has ended                          */
 };
 
 struct presence {

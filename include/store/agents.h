@@ -29,6 +29,7 @@ struct agent_lane {
     bool never_seen;
     struct bytes endpoint_url_sealed, endpoint_key_sealed;
     const char *key_header, *key_scheme, *version_header, *version_value;
+    bool has_instances;
 };
 
 /* Which rows a page begins behind: created_us 0 is the newest. */

@@ -11,7 +11,7 @@ extern const struct stmt store_presence_stmts[];
 struct presence_batch {
     size_t n;
     const struct uuid *agents;
-    const int64_t *kinds; /* enum beat_kind of domain/presence.h: 0–4     */
+    const int64_t *kinds; /* enum beat_kind of domain/presence.h: 0–5     */
     const int64_t *http_status, *latency_ms;
     struct texts errors;
     int64_t window_ms; /* how long an activity outweighs a failed probe */

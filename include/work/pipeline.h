@@ -8,8 +8,12 @@
 /* For the front end of every loop. */
 extern const struct http_hooks pipeline_hooks;
 
-/* For handlers of the data plane (on the loop). Asks a worker: ask(rq, err) runs there with
- * rq->unit set; then then(rq) runs on the loop, with rq->err set when ask failed. */
+/* For handlers that run on the loop. Has a worker run ask(rq, err), with rq->unit set; then
+ * then(rq) runs on the loop, with rq->err set when ask failed. */
+void pipeline_work(struct request *rq, bool (*ask)(struct request *rq, struct err *err),
+                   void (*then)(struct request *rq));
+
+/* The same for what no cache holds: counted as a miss. */
 void pipeline_ask(struct request *rq, bool (*ask)(struct request *rq, struct err *err),
                   void (*then)(struct request *rq));
 

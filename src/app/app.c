@@ -43,6 +43,7 @@ take_reloadable(struct service *s, const struct config *c)
     s->background.messages_kept = c->retention.messages;
     s->background.session_idle = c->mesh.session_idle;
     s->core.audit_kept_ms = c->retention.audit;
+    s->core.dispatch.proof = c->mesh.dispatch_auth;
     s->core.strict_isolation = c->server.strict_isolation;
     s->limits.enabled = c->limits.enabled;
     s->limits.runtime = c->limits.runtime;
@@ -186,16 +187,32 @@ open_loops(struct app *app, int n, const int *fds, struct err *err)
     return true;
 }
 
-/* Where clients reach us, once the port is known. */
+/* The listener's address, once the port is known. */
 static const char *
-issuer_of(struct app *app)
+own_url_of(struct app *app)
 {
     const char *listen = app->config->server.listen;
 
-    if (app->config->server.public_url != NULL)
-        return app->config->server.public_url;
     return arena_printf(app->mem, "http://%.*s:%d", (int)(strrchr(listen, ':') - listen), listen,
                         app->port);
+}
+
+/* Where clients reach us. */
+static const char *
+issuer_of(struct app *app)
+{
+    const char *given = app->config->server.public_url;
+
+    return given != NULL ? given : own_url_of(app);
+}
+
+/* Where other daemons on this database reach us. */
+static const char *
+node_url_of(struct app *app)
+{
+    const char *given = app->config->mesh.node_url;
+
+    return given != NULL ? given : own_url_of(app);
 }
 
 static bool
@@ -208,6 +225,8 @@ open_threads(struct app *app, struct err *err)
     if (!http_listen(c->server.listen, fds, n, &app->port, err))
         return false;
     s->core.issuer = issuer_of(app);
+    s->core.node =
+        (struct fleet_node){ ids_uuid_new(), node_url_of(app), cache_node(s->core.cache) };
     s->writer = writer_open(s, (size_t)c->writer.beats, (size_t)c->writer.calls, err);
     if (s->writer == NULL)
         return false;

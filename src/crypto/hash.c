@@ -99,6 +99,17 @@ hash_hmac(const void *key, size_t key_size, const void *bytes, size_t n)
     return out;
 }
 
+void
+hash_sha1_text(const void *bytes, size_t n, char text[HASH_SHA1_TEXT_SIZE])
+{
+    unsigned char digest[20];
+    size_t size = 0;
+
+    if (EVP_Q_digest(NULL, "SHA1", NULL, bytes, n, digest, &size) != 1 || size != sizeof digest)
+        hash_give_up("SHA1");
+    EVP_EncodeBlock((unsigned char *)text, digest, sizeof digest);
+}
+
 bool
 hash_equal(const struct digest *a, const struct digest *b)
 {

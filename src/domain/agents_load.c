@@ -58,6 +58,7 @@ agent_of_lane(const struct core *core, const struct agent_lane *lane, struct err
     agent->org = lane->org;
     agent->life = lane->life;
     agent->fallback = lane->fallback;
+    agent->has_instances = lane->has_instances;
     agent->has_fallback = memcmp(&lane->fallback, &none, sizeof none) != 0;
     agent->loaded_ms = clock_ms();
     atomic_init(&agent->state, lane->state);

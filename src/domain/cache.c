@@ -37,6 +37,8 @@ struct cache {
     _Atomic unsigned long long now; /* counts forgets: the tickets */
     _Atomic int64_t fresh_ms, mark;
     int64_t node;
+    void (*hear)(void *arg, enum hint_kind kind, const struct uuid *id);
+    void *hear_arg;
 };
 
 static struct map_key
@@ -427,6 +429,10 @@ cache_forget(struct cache *cache, enum hint_kind kind, const struct uuid *id)
 {
     struct map_key key = key_of_id(id);
 
+    if (cache->hear != NULL)
+        cache->hear(cache->hear_arg, kind, id);
+    if (kind == HINT_INSTANCE)
+        return;
     if (kind == HINT_ORG) {
         forget_org(cache, id);
         return;
@@ -451,6 +457,7 @@ cache_forget(struct cache *cache, enum hint_kind kind, const struct uuid *id)
         map_remove(&cache->access[shard_of(&key)], &key);
         break;
     case HINT_ORG:
+    case HINT_INSTANCE:
         break; /* above */
     }
     pthread_mutex_unlock(&forgets->lock);
@@ -465,8 +472,18 @@ is_any(const void *value, const void *arg)
 }
 
 void
+cache_listen(struct cache *cache,
+             void (*hear)(void *arg, enum hint_kind kind, const struct uuid *id), void *arg)
+{
+    cache->hear = hear;
+    cache->hear_arg = arg;
+}
+
+void
 cache_forget_all(struct cache *cache)
 {
+    if (cache->hear != NULL)
+        cache->hear(cache->hear_arg, HINT_INSTANCE, NULL);
     for (size_t i = 0; i < SHARDS; i++) {
         struct map *maps[KINDS] = { &cache->agents[i], &cache->connections[i], &cache->keys[i],
                                     &cache->access[i] };

@@ -167,7 +167,7 @@ keys_apply_hints(struct unit *u, struct err *err)
     for (size_t i = 0; i < rows->n; i++) {
         const struct hint_row *hint = rows->v[i];
 
-        if (hint->kind >= HINT_AGENT && hint->kind <= HINT_ORG)
+        if (hint->kind >= HINT_AGENT && hint->kind <= HINT_INSTANCE)
             cache_forget(cache, (enum hint_kind)hint->kind, &hint->id);
     }
     cache_set_mark(cache, ((const struct hint_row *)rows->v[0])->mark);

@@ -20,11 +20,13 @@ enum conn_state {
 struct peer {
     struct http *http;
     int fd;
-    struct watch watch; /* only for the hang-up of a suspended caller  */
-    struct timer timer; /* fires no later than the deadline            */
-    int64_t deadline;   /* clock_ms; 0: none                           */
-    struct request *rq; /* the one under way, or NULL                  */
-    bool hung;          /* the client has closed its side              */
+    struct watch watch;      /* only for the hang-up of a suspended caller  */
+    struct timer timer;      /* fires no later than the deadline            */
+    int64_t deadline;        /* clock_ms; 0: none                           */
+    struct request *rq;      /* the one under way, or NULL                  */
+    bool hung;               /* the client has closed its side              */
+    bool let_go;             /* it is somebody else's: hands off            */
+    struct upgrade *upgrade; /* to be given away once this has ended      */
     struct sockaddr_storage address;
 };
 
@@ -46,6 +48,8 @@ struct http_conn {
     bool accepting, in_body, uploaded; /* a stream: its body is wanted; may come; is here */
     bool answered;                     /* http_answer was called                     */
     bool closing;                      /* the connection must end with this reply    */
+    bool old;                          /* HTTP/1.0                                   */
+    struct upgrade *upgrade;           /* the answer is 101, and the connection goes */
     int64_t stream_size;               /* -1: not known; -2: not a stream            */
     uint64_t sent;                     /* bytes of a streamed answer so far          */
     struct http_conn *next_waking;
@@ -60,6 +64,7 @@ struct http {
     struct http_conn *waking;
     struct http_conn *first; /* all requests under way                     */
     size_t count, connections;
+    struct upgrade *upgrades, **upgrades_end; /* to be given away at the end of the round */
     int64_t latest; /* no deadline may be later (clock_ms); 0: any       */
 };
 
@@ -80,6 +85,9 @@ void peer_notify(void *cls, struct MHD_Connection *mhd, void **context,
 /* The connection is shut down at this time (clock_ms) unless it is moved; 0: never. It moves often:
  * the timer is only moved when it would fire too late. */
 void peer_deadline(struct peer *peer, int64_t due);
+
+/* The connection is somebody else's from now on: no deadline, no watch. */
+void peer_let_go(struct peer *peer);
 
 /* Has the request resumed at the end of the round; nothing happens when it is not suspended. */
 void peer_wake(struct http_conn *conn);
@@ -102,6 +110,19 @@ bool framing_check(struct MHD_Connection *mhd, const char *version, int64_t *bod
 
 /* Fills rq->client_ip and rq->trace_id from the connection and its headers. */
 void origin_read(struct request *rq, const struct peer *peer, const struct http_nets *trusted);
+
+/* upgrade.c. The response of an answer that hands the connection over; NULL when libmicrohttpd has
+ * none. */
+struct MHD_Response *upgrade_response(struct http_conn *conn);
+
+/* The request is over; whether it was one that hands the connection over is seen here. */
+void upgrade_ended(struct http_conn *conn);
+
+/* In line to be given away. */
+void upgrade_push(struct http *http, struct upgrade *upgrade);
+
+/* Gives away what is in line. */
+void upgrade_give(struct http *http);
 
 /* Queues the final reply; false when libmicrohttpd refuses it. */
 bool reply_queue(struct http_conn *conn);

@@ -15,11 +15,21 @@ peer_deadline(struct peer *peer, int64_t due)
 {
     int64_t latest = peer->http->latest;
 
+    if (peer->let_go)
+        return;
     if (latest != 0 && (due == 0 || due > latest))
         due = latest;
     peer->deadline = due;
     if (due != 0 && (peer->timer.slot == 0 || peer->timer.due > due))
         timers_set(peer->http->options.timers, &peer->timer, due);
+}
+
+void
+peer_let_go(struct peer *peer)
+{
+    poll_remove(&peer->watch);
+    timers_stop(peer->http->options.timers, &peer->timer);
+    peer->let_go = true;
 }
 
 static void
@@ -108,6 +118,8 @@ peer_notify(void *cls, struct MHD_Connection *mhd, void **context,
         poll_remove(&peer->watch);
         timers_stop(http->options.timers, &peer->timer);
         http->connections--;
+        if (peer->upgrade != NULL)
+            upgrade_push(http, peer->upgrade);
         free(peer);
         *context = NULL;
     }

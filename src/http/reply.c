@@ -54,6 +54,8 @@ response_of(struct http_conn *conn)
 {
     struct reply *reply = &conn->rq->reply;
 
+    if (conn->upgrade != NULL)
+        return upgrade_response(conn);
     if (conn->stream_size == -2)
         /* The bytes are in the request's arena, which outlives the sending. */
         return MHD_create_response_from_buffer(reply->size, (void *)(uintptr_t)reply->bytes,
@@ -72,7 +74,9 @@ reply_queue(struct http_conn *conn)
 
     if (!good)
         return false;
-    if (rq->reply.type != NULL)
+    if (conn->upgrade != NULL)
+        good = MHD_add_response_header(response, "Upgrade", "websocket") == MHD_YES;
+    if (good && rq->reply.type != NULL)
         good = MHD_add_response_header(response, "Content-Type", rq->reply.type) == MHD_YES;
     for (size_t i = 0; i < rq->reply.nheaders && good; i++)
         good = rq->reply.headers[i].value[0] == '\0' ||

@@ -69,6 +69,7 @@ end_request(void *cls, struct MHD_Connection *mhd, void **context,
     struct http_conn *conn = rq->conn;
     if (conn->started)
         http->options.hooks->done(rq);
+    upgrade_ended(conn);
     assert(!conn->waking);
     if (conn->prev != NULL)
         conn->prev->next = conn->next;
@@ -126,6 +127,7 @@ read_head(struct http_conn *conn, const char *method, const char *version, int64
     const char *allow = NULL;
 
     rq->method = arena_text(rq->mem, method);
+    conn->old = strcmp(version, "HTTP/1.0") == 0;
     origin_read(rq, conn->peer, http->options.trusted);
     if (!framing_check(conn->mhd, version, body_size, &rq->err) ||
         !framing_check_raw(conn->mhd, conn->target_end, version, &rq->err)) {
@@ -413,11 +415,12 @@ http_open(const struct http_options *options, struct err *err)
     struct http *http = must(calloc(1, sizeof *http));
 
     http->options = *options;
+    http->upgrades_end = &http->upgrades;
     http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle, http,
-        MHD_OPTION_EXTERNAL_LOGGER, log_library, http, MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT,
-        options->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG, 0, NULL,
+        NULL, handle, http, MHD_OPTION_EXTERNAL_LOGGER, log_library, http, MHD_OPTION_LISTEN_SOCKET,
+        options->listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)((options->idle_timeout + 999) / 1000), MHD_OPTION_STRICT_FOR_CLIENT, 0,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_raw, NULL, MHD_OPTION_URI_LOG_CALLBACK, begin_request,
         http, MHD_OPTION_NOTIFY_COMPLETED, end_request, http, MHD_OPTION_NOTIFY_CONNECTION,
@@ -456,6 +459,7 @@ http_run(struct http *http)
         return;
     http->need_run = false;
     MHD_run(http->daemon);
+    upgrade_give(http);
 }
 
 int
@@ -514,5 +518,6 @@ http_close(struct http *http)
 {
     poll_remove(&http->watch);
     MHD_stop_daemon(http->daemon);
+    upgrade_give(http);
     free(http);
 }

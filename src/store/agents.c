@@ -88,12 +88,14 @@ static const struct db_col lane_columns[] = {
     { TEXT_AT(struct agent_lane, key_scheme) },
     { TEXT_AT(struct agent_lane, version_header) },
     { TEXT_AT(struct agent_lane, version_value) },
+    { BOOL_AT(struct agent_lane, has_instances) },
 };
 
 #define SELECT_LANE                                                                                \
     "SELECT a.id, a.org_id, a.fallback_agent_id, a.permanent_id, a.token_hash, a.life, p.state,"   \
     " p.reason = 0, a.endpoint_url_sealed, a.endpoint_key_sealed, a.endpoint_key_header,"          \
-    " a.endpoint_key_scheme, a.version_header, a.version_value"                                    \
+    " a.endpoint_key_scheme, a.version_header, a.version_value,"                                   \
+    " EXISTS (SELECT FROM instances i WHERE i.agent_id = a.id)"                                    \
     " FROM agents a JOIN presence p ON p.agent_id = a.id"
 
 static const struct db_shape lane_row = DB_SHAPE(struct agent_lane, lane_columns);

@@ -12,6 +12,7 @@
 #include "store/clients.h"
 #include "store/connections.h"
 #include "store/credentials.h"
+#include "store/fleet.h"
 #include "store/hints.h"
 #include "store/idempotency.h"
 #include "store/identities.h"
@@ -19,6 +20,7 @@
 #include "store/master_keys.h"
 #include "store/messages.h"
 #include "store/networks.h"
+#include "store/nodes.h"
 #include "store/orgs.h"
 #include "store/presence.h"
 #include "store/revoked_tokens.h"
@@ -39,6 +41,7 @@ const struct stmt *const store_statements[] = {
     store_clients_stmts,
     store_connections_stmts,
     store_credentials_stmts,
+    store_fleet_stmts,
     store_hints_stmts,
     store_idempotency_stmts,
     store_identities_stmts,
@@ -46,6 +49,7 @@ const struct stmt *const store_statements[] = {
     store_master_keys_stmts,
     store_messages_stmts,
     store_networks_stmts,
+    store_nodes_stmts,
     store_orgs_stmts,
     store_presence_stmts,
     store_revoked_tokens_stmts,

@@ -20,16 +20,23 @@
 #include <strings.h>
 
 void
-pipeline_ask(struct request *rq, bool (*ask)(struct request *rq, struct err *err),
-             void (*then)(struct request *rq))
+pipeline_work(struct request *rq, bool (*ask)(struct request *rq, struct err *err),
+              void (*then)(struct request *rq))
 {
     struct service *service = service_of(rq);
 
-    metrics_add(METRIC_CACHE_MISSES, 1);
     rq->ask = ask;
     rq->then = then;
     rq->deadline_ms = clock_ms() + service->db.timeout_ms * 2;
     workers_post(service->workers, rq);
+}
+
+void
+pipeline_ask(struct request *rq, bool (*ask)(struct request *rq, struct err *err),
+             void (*then)(struct request *rq))
+{
+    metrics_add(METRIC_CACHE_MISSES, 1);
+    pipeline_work(rq, ask, then);
 }
 
 void
@@ -378,6 +385,10 @@ begin_on_loop(struct request *rq)
             pipeline_ask(rq, load_agent, agent_loaded);
             return;
         }
+    } else if (rq->route->who != WHO_ANYONE) {
+        /* Keys and tokens are judged where they can be looked up and verified. */
+        pipeline_work(rq, check_caller, run_on_loop);
+        return;
     }
     run_on_loop(rq);
 }

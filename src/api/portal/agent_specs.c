@@ -8,10 +8,10 @@
 enum { URL_MAX = 2048, METADATA_MAX = 8192, RPM_MAX = 1000000, ITEMS_MAX = 64, ITEM_MAX = 100 };
 
 const char *const portal_state_words[] = { "online", "idle", "offline", NULL };
-const char *const portal_reason_words[] = {
-    "never_seen",      "heartbeat",    "told_offline", "traffic", "silence",
-    "probe_succeeded", "probe_failed", "archived",     "revoked", NULL
-};
+const char *const portal_reason_words[] = { "never_seen",   "heartbeat", "told_offline",
+                                            "traffic",      "silence",   "probe_succeeded",
+                                            "probe_failed", "archived",  "revoked",
+                                            "disconnected", NULL };
 const char *const portal_life_words[] = { "active", "archived", "revoked", "disabled", NULL };
 
 static const struct field capability_fields[] = {

@@ -1,0 +1,273 @@
+/* SQL for the states of instances. A change is one statement: it locks in the order of the ids, so
+ * that two writers cannot wait for each other, judges the locked row, and updates no column that
+ * has an index but the owner. */
+#include "store/fleet.h"
+
+#include "store_priv.h"
+
+static const struct db_col now_columns[] = {
+    { UUID_AT(struct fleet_now, id) },    { UUID_AT(struct fleet_now, agent) },
+    { TEXT_AT(struct fleet_now, name) },  { INT_AT(struct fleet_now, fence) },
+    { BOOL_AT(struct fleet_now, alone) },
+};
+
+static const struct db_shape now_row = DB_SHAPE(struct fleet_now, now_columns);
+
+static const struct db_col agent_columns[] = {
+    { UUID_AT(struct fleet_agent, id) },
+    { ENUM_AT(struct fleet_agent, life) },
+};
+
+static const struct db_shape agent_row = DB_SHAPE(struct fleet_agent, agent_columns);
+
+static const struct db_col target_columns[] = {
+    { UUID_AT(struct fleet_target, id) },
+    { UUID_AT(struct fleet_target, org) },
+    { UUID_AT(struct fleet_target, agent) },
+    { TEXT_AT(struct fleet_target, instance_id) },
+    { TEXT_AT(struct fleet_target, agent_type) },
+    { ENUM_AT(struct fleet_target, mode) },
+    { ENUM_AT(struct fleet_target, scheme) },
+    { BYTES_AT(struct fleet_target, url_sealed) },
+    { BYTES_AT(struct fleet_target, dispatch_url_sealed) },
+    { BYTES_AT(struct fleet_target, secret_sealed) },
+    { UUID_AT(struct fleet_target, owner) },
+    { TEXT_AT(struct fleet_target, owner_url) },
+    { INT_AT(struct fleet_target, fence) },
+    { INT_AT(struct fleet_target, sessions) },
+};
+
+static const struct db_shape target_row = DB_SHAPE(struct fleet_target, target_columns);
+
+static const struct db_col found_columns[] = {
+    { UUID_AT(struct fleet_found, target.id) },
+    { UUID_AT(struct fleet_found, target.org) },
+    { UUID_AT(struct fleet_found, target.agent) },
+    { TEXT_AT(struct fleet_found, target.instance_id) },
+    { TEXT_AT(struct fleet_found, target.agent_type) },
+    { ENUM_AT(struct fleet_found, target.mode) },
+    { ENUM_AT(struct fleet_found, target.scheme) },
+    { BYTES_AT(struct fleet_found, target.url_sealed) },
+    { BYTES_AT(struct fleet_found, target.dispatch_url_sealed) },
+    { BYTES_AT(struct fleet_found, target.secret_sealed) },
+    { UUID_AT(struct fleet_found, target.owner) },
+    { TEXT_AT(struct fleet_found, target.owner_url) },
+    { INT_AT(struct fleet_found, target.fence) },
+    { INT_AT(struct fleet_found, target.sessions) },
+    { BOOL_AT(struct fleet_found, routable) },
+    { BOOL_AT(struct fleet_found, full) },
+};
+
+static const struct db_shape found_row = DB_SHAPE(struct fleet_found, found_columns);
+
+static const struct db_col session_columns[] = {
+    { ENUM_AT(struct fleet_session, status) },
+    { UUID_AT(struct fleet_session, instance) },
+};
+
+static const struct db_shape session_row = DB_SHAPE(struct fleet_session, session_columns);
+
+enum { APPLY, AGENT, ROUTABLE, FIND, SESSION, BIND };
+
+/* Active or bound sessions, whichever is more: clients are known to report none. */
+#define LOAD                                                                                       \
+    "greatest(s.sessions,"                                                                         \
+    " (SELECT count(*) FROM session_agents b WHERE b.instance = s.instance))"
+/* Somebody can reach it: at its URL, or by a socket that a living node holds. */
+#define REACHABLE "(s.mode = 1 OR (s.owner IS NOT NULL AND n.lease_until > now()))"
+#define TARGET                                                                                     \
+    "i.id, i.org_id, i.agent_id, i.instance_id, coalesce(a.mesh_type, a.permanent_id), i.mode,"    \
+    " i.scheme, i.url_sealed, i.dispatch_url_sealed, i.auth_secret_sealed,"                        \
+    " coalesce(s.owner, '00000000-0000-0000-0000-000000000000'), n.url, s.fence"
+#define NEAR(which)                                                                                \
+    "(SELECT s.* FROM instance_states s LEFT JOIN nodes n ON n.id = s.owner"                       \
+    " WHERE s.agent_id = $1::uuid AND s.instance " which " $2::uuid AND s.status IN (0, 5)"        \
+    " AND " REACHABLE " ORDER BY s.instance LIMIT 256)"
+
+/* clang-format off */
+const struct stmt store_fleet_stmts[] = {
+    /* The rows of the batch: see struct fleet_row. $14 node, $15 its number. A connect is judged
+     * after the end of an older socket. */
+    [APPLY] = { "fleet_apply",
+        "WITH old AS MATERIALIZED ("
+        " SELECT s.*, i.instance_id AS name, b.seen, b.told, b.told_sessions, b.told_max,"
+        " b.told_failures, b.connects, b.good, b.bad, b.error,"
+        " b.gone <> 0 AND b.gone = s.fence AS ends, (SELECT roster_now()) AS at,"
+        " CASE WHEN b.error IS NULL THEN CASE WHEN b.good > 0 OR"
+        "  (b.seen AND s.status = 4 AND s.unwell <> 0) THEN 0 ELSE s.failures END"
+        "  WHEN b.good > 0 THEN 1 ELSE s.failures + b.bad END AS in_a_row"
+        " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
+        "  $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],"
+        "  $12::text[])"
+        " AS c (org, name, c_seen, told, told_sessions, told_max, told_failures, c_connects, gone,"
+        "  good, bad, error)"
+        " CROSS JOIN LATERAL (SELECT c.org, c.name, c.c_seen <> 0 AS seen, c.told,"
+        "  c.told_sessions, c.told_max, c.told_failures, c.c_connects <> 0 AS connects, c.gone,"
+        "  c.good, c.bad, c.error) b"
+        " JOIN instances i ON i.instance_id = b.name AND i.org_id = b.org"
+        " JOIN instance_states s ON s.instance = i.id ORDER BY s.instance FOR UPDATE OF s),"
+        " done AS (UPDATE instance_states s SET"
+        " status = CASE WHEN o.told >= 0 THEN o.told"
+        "  WHEN o.in_a_row >= $13::bigint THEN 4"
+        "  WHEN o.connects OR (o.status = 4 AND o.unwell <> 0 AND (o.seen OR o.good > 0)) THEN 0"
+        "  ELSE o.status END,"
+        " unwell = CASE WHEN o.told >= 0 THEN 0 WHEN o.in_a_row >= $13::bigint THEN 2"
+        "  ELSE o.unwell END,"
+        " connection = CASE WHEN o.connects THEN 1 WHEN o.ends THEN 4"
+        "  WHEN o.error IS NOT NULL THEN 3"
+        "  WHEN o.good > 0 THEN CASE o.mode WHEN 0 THEN 1 ELSE 2 END ELSE o.connection END,"
+        " transport = CASE WHEN o.connects THEN 1 WHEN o.ends THEN 0"
+        "  WHEN o.mode = 1 AND o.good + o.bad > 0 THEN 2 ELSE o.transport END,"
+        " owner = CASE WHEN o.connects THEN $14::uuid WHEN o.ends THEN NULL ELSE o.owner END,"
+        " fence = CASE WHEN o.connects THEN nextval('socket_fences') ELSE o.fence END,"
+        " connected_since = CASE WHEN o.connects THEN o.at WHEN o.ends THEN NULL"
+        "  ELSE o.connected_since END,"
+        " lost_at = CASE WHEN o.connects THEN NULL WHEN o.ends THEN o.at ELSE o.lost_at END,"
+        " sessions = CASE WHEN o.told_sessions >= 0 THEN o.told_sessions ELSE o.sessions END,"
+        " max_sessions = CASE WHEN o.told_max >= 0 THEN o.told_max ELSE o.max_sessions END,"
+        " reported_failures = CASE WHEN o.told_failures >= 0 THEN o.told_failures"
+        "  ELSE o.reported_failures END,"
+        " failures = o.in_a_row,"
+        " last_seen = CASE WHEN o.seen OR o.connects OR o.good > 0 THEN o.at ELSE o.last_seen END,"
+        " last_dispatch_at = CASE WHEN o.good + o.bad > 0 THEN o.at ELSE o.last_dispatch_at END,"
+        " succeeded = o.succeeded + o.good, failed = o.failed + o.bad,"
+        " last_dispatch_error = CASE WHEN o.error IS NOT NULL THEN o.error"
+        "  WHEN o.good > 0 THEN NULL ELSE o.last_dispatch_error END"
+        " FROM old o WHERE s.instance = o.instance"
+        " RETURNING s.instance, s.agent_id, o.name, s.fence),"
+        " hint AS (INSERT INTO cache_hints (node, kind, id) SELECT $15::bigint, 5, o.instance"
+        "  FROM old o WHERE o.connects AND o.owner <> $14::uuid RETURNING 1),"
+        " waked AS (SELECT pg_notify('roster_hints', '') FROM hint LIMIT 1)"
+        " SELECT d.instance, d.agent_id, d.name, d.fence,"
+        " NOT EXISTS (SELECT FROM instance_states s WHERE s.agent_id = d.agent_id"
+        "  AND s.instance <> d.instance AND s.status <> 3 AND (s.mode = 1 OR s.owner IS NOT NULL))"
+        " FROM done d LEFT JOIN waked ON true",
+        &now_row },
+    [AGENT] = { "fleet_agent",
+        "SELECT id, life FROM agents WHERE org_id = $1::uuid"
+        " AND (id = $2::uuid OR (mesh_type = $3::text AND life <> 2) OR permanent_id = $3::text)"
+        " ORDER BY id = $2::uuid DESC NULLS LAST, mesh_type = $3::text DESC NULLS LAST LIMIT 1",
+        &agent_row },
+    [ROUTABLE] = { "fleet_routable",
+        "WITH near AS (SELECT * FROM " NEAR(">=") " x UNION ALL SELECT * FROM " NEAR("<") " y)"
+        " SELECT " TARGET ", " LOAD " AS load FROM near s JOIN instances i ON i.id = s.instance"
+        " JOIN agents a ON a.id = s.agent_id LEFT JOIN nodes n ON n.id = s.owner"
+        " WHERE s.max_sessions = 0 OR " LOAD " < s.max_sessions"
+        " ORDER BY load, s.last_dispatch_at NULLS FIRST, s.instance LIMIT 16",
+        &target_row },
+    [FIND] = { "fleet_find",
+        "SELECT " TARGET ", " LOAD ", a.life = 0 AND s.status IN (0, 5) AND " REACHABLE ","
+        " s.max_sessions <> 0 AND " LOAD " >= s.max_sessions"
+        " FROM instances i JOIN instance_states s ON s.instance = i.id"
+        " JOIN agents a ON a.id = i.agent_id LEFT JOIN nodes n ON n.id = s.owner"
+        " WHERE i.org_id = $1::uuid AND (i.instance_id = $2::text OR i.id = $3::uuid)",
+        &found_row },
+    [SESSION] = { "fleet_session",
+        "SELECT s.status, coalesce((SELECT b.instance FROM session_agents b"
+        " WHERE b.session_id = s.id AND b.agent_id = $3::uuid),"
+        " '00000000-0000-0000-0000-000000000000')"
+        " FROM sessions s WHERE s.id = $2::uuid AND s.org_id = $1::uuid",
+        &session_row },
+    /* 3: joined by routing. */
+    [BIND] = { "fleet_bind",
+        "WITH turn AS (UPDATE sessions SET last_activity = roster_now(), status = 1,"
+        " total_turns = total_turns + 1 WHERE id = $1::uuid AND ended_at IS NULL RETURNING id)"
+        " INSERT INTO session_agents (session_id, agent_id, instance, join_reason)"
+        " SELECT id, $2::uuid, $3::uuid, 3 FROM turn ON CONFLICT DO NOTHING" },
+    STMT_END,
+};
+/* clang-format on */
+
+enum { UNHEALTHY_AFTER = 3 };
+
+/* The columns of a batch: the numbers are one array behind the other. */
+enum { SEEN, TOLD, SESSIONS, MAX, FAILURES, CONNECTS, GONE, GOOD, BAD, NUMBERS };
+
+static void
+put_numbers(int64_t *numbers, size_t n, size_t i, const struct fleet_row *row)
+{
+    const int64_t of_row[NUMBERS] = {
+        row->seen,    row->status, row->sessions,  row->max_sessions, row->reported_failures,
+        row->connect, row->gone,   row->succeeded, row->failed
+    };
+
+    for (size_t k = 0; k < NUMBERS; k++)
+        numbers[k * n + i] = of_row[k];
+}
+
+struct list *
+store_fleet_apply(struct db_tx *tx, const struct fleet_row *rows, size_t n,
+                  const struct fleet_node *node, struct arena *mem, struct err *err)
+{
+    struct uuid *orgs = arena_alloc(mem, n * sizeof *orgs);
+    const char **names = arena_alloc(mem, n * sizeof *names);
+    const char **errors = arena_alloc(mem, n * sizeof *errors);
+    int64_t *v = arena_alloc(mem, NUMBERS * n * sizeof *v);
+    const struct texts name_list = { names, n }, error_list = { errors, n };
+
+    for (size_t i = 0; i < n; i++) {
+        orgs[i] = rows[i].org;
+        names[i] = rows[i].instance_id;
+        errors[i] = rows[i].error;
+        put_numbers(v, n, i, &rows[i]);
+    }
+    return store_all(tx, &store_fleet_stmts[APPLY],
+                     DB_ARGS(DB_UUIDS(orgs, n), DB_TEXTS(&name_list), DB_INTS(v + SEEN * n, n),
+                             DB_INTS(v + TOLD * n, n), DB_INTS(v + SESSIONS * n, n),
+                             DB_INTS(v + MAX * n, n), DB_INTS(v + FAILURES * n, n),
+                             DB_INTS(v + CONNECTS * n, n), DB_INTS(v + GONE * n, n),
+                             DB_INTS(v + GOOD * n, n), DB_INTS(v + BAD * n, n),
+                             DB_TEXTS(&error_list), DB_INT(UNHEALTHY_AFTER), DB_UUID(&node->id),
+                             DB_INT(node->cache)),
+                     mem, err);
+}
+
+struct fleet_agent *
+store_fleet_agent(struct db_tx *tx, const struct fleet_want *want, struct arena *mem,
+                  struct err *err)
+{
+    static const struct uuid none;
+
+    return db_one(tx, &store_fleet_stmts[AGENT],
+                  DB_ARGS(DB_UUID(&want->org), DB_UUID(want->agent == NULL ? &none : want->agent),
+                          DB_TEXT(want->agent_type)),
+                  mem, err);
+}
+
+struct list *
+store_fleet_routable(struct db_tx *tx, const struct uuid *agent, const struct uuid *place,
+                     struct arena *mem, struct err *err)
+{
+    return store_all(tx, &store_fleet_stmts[ROUTABLE], DB_ARGS(DB_UUID(agent), DB_UUID(place)), mem,
+                     err);
+}
+
+struct fleet_found *
+store_fleet_find(struct db_tx *tx, const struct fleet_want *want, const struct uuid *id,
+                 struct arena *mem, struct err *err)
+{
+    static const struct uuid none;
+
+    return db_one(tx, &store_fleet_stmts[FIND],
+                  DB_ARGS(DB_UUID(&want->org), DB_TEXT(id == NULL ? want->instance_id : NULL),
+                          DB_UUID(id == NULL ? &none : id)),
+                  mem, err);
+}
+
+struct fleet_session *
+store_fleet_session(struct db_tx *tx, const struct fleet_want *want, const struct uuid *agent,
+                    struct arena *mem, struct err *err)
+{
+    return db_one(tx, &store_fleet_stmts[SESSION],
+                  DB_ARGS(DB_UUID(&want->org), DB_TEXT(want->session_id), DB_UUID(agent)), mem,
+                  err);
+}
+
+bool
+store_fleet_bind(struct db_tx *tx, const char *session, const struct fleet_target *target,
+                 struct arena *mem, struct err *err)
+{
+    return db_exec(tx, &store_fleet_stmts[BIND],
+                   DB_ARGS(DB_TEXT(session), DB_UUID(&target->agent), DB_UUID(&target->id)), mem,
+                   err) >= 0;
+}
