@@ -91,6 +91,9 @@ void http_accept(struct request *rq);
 /* A stream can go on: there is room for the upload, or something to read. */
 void http_wake(struct request *rq);
 
+/* Another thread has the request no more (rq->held): a client that left meanwhile is heard of. */
+void http_release(struct request *rq);
+
 /* Cuts the connection without an answer, or in the middle of one. */
 void http_cut(struct request *rq);
 

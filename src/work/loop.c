@@ -51,7 +51,10 @@ read_mail(struct watch *watch, uint32_t events)
 
         /* then() may post it again: the chain is read first. */
         letter = letter->next;
+        rq->held = false;
         rq->then(rq);
+        if (!rq->held)
+            http_release(rq);
     }
 }
 

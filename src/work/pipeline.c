@@ -27,6 +27,7 @@ pipeline_work(struct request *rq, bool (*ask)(struct request *rq, struct err *er
 
     rq->ask = ask;
     rq->then = then;
+    rq->held = true;
     rq->deadline_ms = clock_ms() + service->db.timeout_ms * 2;
     workers_post(service->workers, rq);
 }
