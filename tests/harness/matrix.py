@@ -88,6 +88,9 @@ BODIES = {
     "closeMeshSession": lambda m: {"session_id": m.session},
     "getMeshSession": lambda m: {"session_id": m.session},
     "inviteToMeshSession": lambda m: {"session_id": m.session, "agent_type": "matrix"},
+    "send": lambda m: m.rpc(),
+    "sendToType": lambda m: m.rpc(),
+    "sendToTypeAtBase": lambda m: m.rpc(),
     "getMeshMessage": lambda m: {"message_id": m.message},
     "cancelMeshMessage": lambda m: {"message_id": m.message},
 }
@@ -135,6 +138,14 @@ class Matrix(Flow):
             "audit": cls.api.get("/api/v1/audit?limit=1").json["data"][0]["eventId"],
         }
 
+    @staticmethod
+    def rpc():
+        """To an instance that does not answer."""
+        part = {"data": {"agent_type": "matrix"}}
+        message = {"messageId": "m", "role": "ROLE_USER", "parts": [part]}
+        params = {"message": message}
+        return {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": params}
+
     @classmethod
     def renew(cls):
         """What a good request uses up."""
@@ -161,7 +172,9 @@ class Matrix(Flow):
         """A path with the ids that belong there, each named by the segment before it."""
         words, last = path.split("/"), ""
         for i, w in enumerate(words):
-            if w.startswith("{"):
+            if w == "{agent_type}":
+                words[i] = "matrix"
+            elif w.startswith("{"):
                 words[i] = "more" if "path" in w else ids.get(last, "x")
             else:
                 last = w

@@ -199,13 +199,14 @@ const struct field mesh_type_args[] = {
 const struct route mesh_cards_routes[] = {
     { "GET", "/.well-known/agent-card.json", get_aggregate, "meshCard",
       "The agent card of this service", .limit = LIMIT_PUBLIC, .ok = 200,
-      .out_type = "application/json",
+      .out_type = "application/json", .flags = ROUTE_ETAG,
       .doc =
           "With the skills of all public agent types, as agent_type:skill_id. It may be kept for "
           "a minute." },
     { "GET", "/agents/{agent_type}/.well-known/agent-card.json", get_type, "meshTypeCard",
       "The agent card of a public agent type", .args = mesh_type_args, .limit = LIMIT_PUBLIC,
-      .ok = 200, .out_type = "application/json", .fails = { ERR_AGENT_NOT_FOUND },
+      .ok = 200, .out_type = "application/json", .flags = ROUTE_ETAG,
+      .fails = { ERR_AGENT_NOT_FOUND },
       .doc = "A call goes to the agent of that type of the caller's own organization." },
     ROUTE_LAST,
 };

@@ -4,6 +4,7 @@
 #include "api/mesh/cards.h"
 #include "api/mesh/errors.h"
 #include "api/mesh/messages.h"
+#include "api/mesh/send.h"
 #include "api/mesh/sessions.h"
 #include "domain/keys.h"
 
@@ -12,7 +13,7 @@ static const char *const prefixes[] = { "/agents",   "/auth", "/sessions",
                                         "/internal", NULL };
 
 static const struct route *const routes[] = { mesh_sessions_routes, mesh_messages_routes,
-                                              mesh_cards_routes, NULL };
+                                              mesh_cards_routes, mesh_send_routes, NULL };
 
 const struct dialect mesh_dialect = {
     .name = "mesh",
