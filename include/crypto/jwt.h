@@ -49,6 +49,10 @@ const char *jwt_set(const struct jwt_key *const *keys, size_t n, struct arena *m
 char *jwt_sign(const struct jwt_key *key, const char *type, const char *claims, struct arena *mem,
                struct err *err) MUST_CHECK;
 
+/* The same with HMAC-SHA-256 under a secret that both sides hold ("alg": "HS256", no kid). */
+char *jwt_sign_shared(const void *secret, size_t size, const char *type, const char *claims,
+                      struct arena *mem, struct err *err) MUST_CHECK;
+
 /* The keys that are believed: gives the one called kid, or NULL; with err set when that cannot be
  * said. The key must live until jwt_verify returns. */
 struct jwt_keys {

@@ -12,6 +12,14 @@
  * either failed; what is missing comes with the next sign of life. */
 bool fleet_apply(struct unit *u, struct fleet_row *rows, size_t n, struct err *err) MUST_CHECK;
 
+/* --- who may connect --- */
+
+/* The instance of that name, for a socket of the caller. In this order: INSTANCE_NOT_FOUND when it
+ * is of another organization and isolation is strict, else TENANT_MISMATCH; INSTANCE_NOT_FOUND;
+ * DEPLOYMENT_MODE_MISMATCH when it is hosted. */
+struct fleet_seat *fleet_find_seat(struct unit *u, const char *instance_id,
+                                   struct err *err) MUST_CHECK;
+
 /* --- who is called --- */
 
 enum { FLEET_CANDIDATES = 16 };

@@ -68,7 +68,6 @@ struct request {
     struct err err;             /* why it failed, when it did                        */
     int64_t etag;               /* set by the handler: row version; 0: no ETag       */
     bool parked;                /* set by a ROUTE_LOOP handler that answers later    */
-    bool held;                  /* another thread has it: nobody hears that the client left */
     struct cached_agent *agent; /* the calling agent, held until the end             */
     struct lane *lane;          /* of a streaming route; work's                      */
     void *task;                 /* what a parked handler waits for                   */

@@ -13,16 +13,17 @@ enum route_who {
 };
 
 enum route_flag {
-    ROUTE_LOOP = 1 << 0,       /* the handler runs on the loop and may park; no database   */
-    ROUTE_STREAM = 1 << 1,     /* the body is not collected: the lane takes it             */
-    ROUTE_CREATES = 1 << 2,    /* honours Idempotency-Key                                  */
-    ROUTE_LAX_BODY = 1 << 3,   /* a missing or unreadable body counts as {}                */
-    ROUTE_ETAG = 1 << 4,       /* answers carry ETag; If-Match / If-None-Match are honoured */
-    ROUTE_QUIET = 1 << 5,      /* successes are not in the access log                      */
-    ROUTE_PAGE = 1 << 6,       /* not part of the API document (pages for people)          */
-    ROUTE_CSV = 1 << 7,        /* also answers text/csv, by Accept or a .csv path          */
-    ROUTE_EMPTY_BODY = 1 << 8, /* a missing body counts as {}                            */
-    ROUTE_FORM = 1 << 9,       /* the body may be a form (application/x-www-form-urlencoded) */
+    ROUTE_LOOP = 1 << 0,         /* the handler runs on the loop and may park; no database   */
+    ROUTE_STREAM = 1 << 1,       /* the body is not collected: the lane takes it             */
+    ROUTE_CREATES = 1 << 2,      /* honours Idempotency-Key                                  */
+    ROUTE_LAX_BODY = 1 << 3,     /* a missing or unreadable body counts as {}                */
+    ROUTE_ETAG = 1 << 4,         /* answers carry ETag; If-Match / If-None-Match are honoured */
+    ROUTE_QUIET = 1 << 5,        /* successes are not in the access log                      */
+    ROUTE_PAGE = 1 << 6,         /* not part of the API document (pages for people)          */
+    ROUTE_CSV = 1 << 7,          /* also answers text/csv, by Accept or a .csv path          */
+    ROUTE_EMPTY_BODY = 1 << 8,   /* a missing body counts as {}                            */
+    ROUTE_LATE_CALLER = 1 << 10, /* its handler has the caller checked (rows on the loop)  */
+    ROUTE_FORM = 1 << 9,         /* the body may be a form (application/x-www-form-urlencoded) */
 };
 
 /* Limits a client can meet, by row; the settings are in "limits". */

@@ -88,11 +88,13 @@ void http_answer_upgrade(struct request *rq,
 /* A streaming row: the body may come. */
 void http_accept(struct request *rq);
 
+/* Another thread has the request until http_release: a caller that hangs up is noticed afterwards.
+ */
+void http_hold(struct request *rq);
+void http_release(struct request *rq);
+
 /* A stream can go on: there is room for the upload, or something to read. */
 void http_wake(struct request *rq);
-
-/* Another thread has the request no more (rq->held): a client that left meanwhile is heard of. */
-void http_release(struct request *rq);
 
 /* Cuts the connection without an answer, or in the middle of one. */
 void http_cut(struct request *rq);

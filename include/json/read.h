@@ -17,4 +17,8 @@ enum { JSON_DEPTH_MAX = 32, JSON_NODES_MAX = 20000 };
  * 64-bit integer or double holds). */
 json_t *json_read(const char *bytes, size_t n, struct arena *mem, struct err *err) MUST_CHECK;
 
+/* The same with at most so many values. */
+json_t *json_read_within(const char *bytes, size_t n, size_t nodes, struct arena *mem,
+                         struct err *err) MUST_CHECK;
+
 #endif

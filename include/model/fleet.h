@@ -15,6 +15,7 @@ struct fleet_row {
     bool connect;              /* its socket is here, on this node, and newer than any other    */
     int64_t gone;              /* the fence of a socket here that ended; 0: none                */
     bool left;                 /* with gone: the agent closed it, or was not heard of           */
+    int64_t holds;             /* the fence of a socket that lives here; 0: none              */
     int64_t succeeded, failed; /* dispatches that ended                                       */
     const char *error;         /* code of the last, when that failed; else NULL                 */
     /* Filled in by fleet_apply: */
@@ -49,6 +50,13 @@ struct fleet_target {
     struct uuid owner; /* node that holds its socket; zero: hosted */
     const char *owner_url;
     int64_t fence, sessions;
+};
+
+/* An instance as a handshake needs it. */
+struct fleet_seat {
+    struct uuid id, org;
+    const char *instance_id, *agent_type;
+    int mode;
 };
 
 /* When instances are given up; milliseconds, 0: never. */

@@ -47,6 +47,10 @@ struct fleet_found *store_fleet_find(struct db_tx *tx, const struct fleet_want *
                                      const struct uuid *id, struct arena *mem,
                                      struct err *err) MUST_CHECK;
 
+/* The instance of that name, of whatever organization; NULL with err unset when there is none. */
+struct fleet_seat *store_fleet_seat(struct db_tx *tx, const char *instance_id, struct arena *mem,
+                                    struct err *err) MUST_CHECK;
+
 /* The session of want, and the instance that is bound to it for an agent (zero: none). */
 struct fleet_session {
     int status; /* enum session_status */

@@ -7,6 +7,8 @@
 #include "base/must.h"
 #include "http/request.h"
 
+struct loop;
+
 struct dispatch_want {
     const struct uuid *agent; /* one of the three is set                                 */
     const char *agent_type;
@@ -22,6 +24,7 @@ struct dispatch_done {
     const char *instance_id; /* who had it; NULL: it was not sent                       */
     const char *agent_type;
     const char *result; /* JSON text of any kind; NULL when rq->err is set         */
+    const char *agent_code, *agent_message; /* of HANDLER_ERROR, else NULL         */
 };
 
 /* On the loop, in a handler of a ROUTE_LOOP or ROUTE_STREAM row, for the organization of
@@ -34,7 +37,11 @@ struct dispatch_done {
 void dispatch_begin(struct request *rq, const struct dispatch_want *want,
                     void (*then)(struct request *rq));
 
-/* The caller does not want it any more: then(rq) is not called; an answer is dropped. */
+/* The caller does not want it any more: then(rq) is not called; an answer is dropped. On the loop,
+ * between dispatch_begin and then. */
 void dispatch_cancel(struct request *rq);
+
+/* Draining is out of patience: what waits for a hosted agent or another node ends with DRAINING. */
+void dispatch_hurry(struct loop *loop);
 
 #endif

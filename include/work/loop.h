@@ -6,6 +6,7 @@
 #include "work/service.h"
 
 struct loop;
+struct sockets; /* work/sockets.h */
 
 struct loop_options {
     struct service *service;
@@ -30,9 +31,23 @@ size_t loop_count(const struct loop *loop);
 /* Ends the thread (its requests must be over) and frees. */
 void loop_close(struct loop *loop);
 
-/* What the loop belongs to; its upstream side. */
+/* What the loop belongs to; its upstream sides: for proxied calls and for dispatches to agents, for
+ * calls to other nodes; its poll and its timers; the sockets of agents that it holds. */
 struct service *loop_service(struct loop *loop);
 struct out *loop_out(struct loop *loop);
+struct out *loop_hosted(struct loop *loop);
+struct out *loop_peers(struct loop *loop);
+struct poll *loop_poll(struct loop *loop);
+struct timers *loop_timers(struct loop *loop);
+struct sockets *loop_sockets(struct loop *loop);
+
+/* Something for a loop, embedded in what is sent: read(mail) runs on its thread. What is sent is
+ * bounded by its senders; all of it must have been read before the loop is closed. */
+struct loop_mail {
+    struct letter letter;
+    void (*read)(struct loop_mail *mail);
+};
+void loop_send(struct loop *loop, struct loop_mail *mail);
 
 /* Posts a request back to its loop, from any thread: rq->then(rq) is called there. */
 void loop_post(struct request *rq);

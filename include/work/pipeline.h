@@ -19,6 +19,10 @@ void pipeline_work(struct request *rq, bool (*ask)(struct request *rq, struct er
 void pipeline_ask(struct request *rq, bool (*ask)(struct request *rq, struct err *err),
                   void (*then)(struct request *rq));
 
+/* On a worker: who calls a row with a key, a token or a client's secret, may they, and not too
+ * often. For rows with ROUTE_LATE_CALLER; done before the handler for all others. */
+bool pipeline_check_caller(struct request *rq, struct err *err) MUST_CHECK;
+
 /* Ends a parked request: draws rq->out, or rq->err when it is set. */
 void pipeline_finish(struct request *rq);
 

@@ -7,9 +7,11 @@
 #include "http/limit.h"
 #include "http/server.h"
 #include "out/call.h"
+#include "ws/ws.h"
 
 #include <stdatomic.h>
 
+struct hub;
 struct loop;
 struct workers;
 struct writer;
@@ -34,6 +36,20 @@ struct pulse {
 };
 
 enum { LOOPS_MAX = 64, WORKERS_MAX = 64, PULSES_MAX = LOOPS_MAX + WORKERS_MAX + 8 };
+
+/* Sockets of agents and dispatches. */
+struct mesh_service {
+    struct ws_limits ws;
+    struct out_limits out; /* of dispatches to hosted agents and other nodes: the dispatch's own
+                              deadline governs                                      */
+    struct guard peers;    /* other nodes may be anywhere                            */
+    int64_t dispatch_ms;   /* of a dispatch that names no time of its own            */
+    int64_t lease_ms;
+    size_t sockets_most;
+    atomic_size_t sockets; /* taken, from the handshake on                           */
+    struct hub *hub;       /* which loop holds the socket of an instance             */
+    atomic_llong lost, remove_connected, remove_hosted; /* a reload may change them    */
+};
 
 struct service {
     struct core core;
@@ -60,6 +76,7 @@ struct service {
     _Atomic int64_t schema_version;
     struct pulse pulses[PULSES_MAX];
     atomic_int npulses;
+    struct mesh_service mesh;
     struct org_counts *orgs; /* agents in service by organization                */
 };
 

@@ -3,6 +3,7 @@
 #ifndef WORK_WRITER_H
 #define WORK_WRITER_H
 
+#include "domain/fleet.h"
 #include "domain/presence.h"
 #include "work/service.h"
 
@@ -29,6 +30,22 @@ void writer_sign(struct writer *writer, const struct beat_row *row);
 /* Keeps a copy of a call record until it is committed, through outages of the database as long as
  * there is room; dropped and counted when there is none. */
 void writer_call(struct writer *writer, const struct call_record *record);
+
+/* What happened to an instance, committed in groups and in order, through outages of the database
+ * as long as there is room. Embedded in what waits for it, or a copy. */
+struct sign {
+    struct letter letter;
+    struct fleet_row row; /* applied, fence and agent are filled in when it comes back        */
+    /* On the writer's thread, once: it has been committed, or (err set) was refused. NULL: nobody
+     * waits, freed by the writer. Whoever waits is told at once when the database is away. */
+    void (*then)(struct sign *sign, const struct err *err);
+};
+
+/* Takes a sign that someone waits for; false when the queue is full (the caller still owns it). */
+bool writer_sign_of(struct writer *writer, struct sign *sign) MUST_CHECK;
+
+/* Takes a copy; lost when the queue is full. */
+void writer_fleet(struct writer *writer, const struct fleet_row *row);
 
 /* How many signs of life wait for their commit. */
 size_t writer_queued(struct writer *writer);

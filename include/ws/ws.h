@@ -26,25 +26,26 @@ struct ws_limits {
 enum {
     WS_NORMAL = 1000,
     WS_GOING_AWAY = 1001,
-    WS_PROTOCOL_ERROR = 1002,
-    WS_NOT_TEXT = 1003,  /* reason "binary_not_supported" */
-    WS_NO_STATUS = 1005, /* never sent: a close frame without a code came */
-    WS_ABNORMAL = 1006,  /* never sent: no close frame came               */
-    WS_BAD_UTF8 = 1007,  /* reason "bad_utf8"            */
-    WS_TOO_LARGE = 1009, /* reason "frame_too_large"     */
+    WS_PROTOCOL_ERROR = 1002, /* reason "protocol_error" */
+    WS_NOT_TEXT = 1003,       /* reason "binary_not_supported" */
+    WS_NO_STATUS = 1005,      /* never sent: a close frame without a code came */
+    WS_ABNORMAL = 1006,       /* never sent: no close frame came               */
+    WS_BAD_UTF8 = 1007,       /* reason "bad_utf8"            */
+    WS_TOO_LARGE = 1009,      /* reason "frame_too_large"     */
     WS_INTERNAL = 1011,
     WS_RESTART = 1012,
     WS_TRY_LATER = 1013, /* reason "slow_consumer" when the queue is full */
 };
 
 struct ws_events {
-    /* A whole text message of valid UTF-8; borrowed. May call any function here, ws_drop too. */
+    /* A whole text message of valid UTF-8, not NUL-ended; borrowed. May call any function here,
+     * ws_drop too. */
     void (*text)(void *arg, const char *text, size_t size);
     /* Something came, a pong perhaps: the peer is alive. At most once a round; may be NULL. */
     void (*heard)(void *arg);
     /* It is over: the descriptor is closed, ws is freed on return. code: of the close frame that
      * began it, whoever sent it; WS_NO_STATUS or WS_ABNORMAL else. reason: of that frame, NUL-ended
-     * (or "ping_timeout", "reset" and the like), borrowed. Never called inside a function that the
+     * (or "ping_timeout", "eof", "reset"), borrowed. Never called inside a function that the
      * owner called, except from an event. */
     void (*closed)(void *arg, int code, const char *reason);
 };
@@ -56,14 +57,16 @@ struct ws *ws_open(struct poll *poll, struct timers *timers, int fd, const char 
                    const struct ws_events *events, const struct ws_limits *limits, void *arg);
 
 /* Sends a text message (copied), after those that wait. False, nothing sent, when the queue is full
- * or the socket is closing; a full queue closes it (WS_TRY_LATER). */
+ * or the socket is closing; a full queue closes it (WS_TRY_LATER). A message larger than
+ * queue_bytes never fits. */
 bool ws_send(struct ws *ws, const char *text, size_t size) MUST_CHECK;
 
 /* Whether more than half of the queue is in use: no new work should be sent there. */
 bool ws_is_busy(const struct ws *ws);
 
 /* Stops or starts reading: what the owner cannot take stays in TCP. Pings are not sent, and silence
- * is not held against the peer, while it is stopped. */
+ * is not held against the peer, while it is stopped. In a text event: no further one comes until
+ * ws_resume, and the next never comes from inside it. */
 void ws_pause(struct ws *ws);
 void ws_resume(struct ws *ws);
 

@@ -5,9 +5,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "domain/signing.h"
+#include "work/hub.h"
 #include "work/limits.h"
 #include "work/listener.h"
 #include "work/loop.h"
+#include "work/sockets.h"
 #include "work/timer.h"
 #include "work/workers.h"
 #include "work/writer.h"
@@ -43,6 +45,9 @@ take_reloadable(struct service *s, const struct config *c)
     s->background.messages_kept = c->retention.messages;
     s->background.session_idle = c->mesh.session_idle;
     s->core.audit_kept_ms = c->retention.audit;
+    s->mesh.lost = c->mesh.lost;
+    s->mesh.remove_connected = c->mesh.remove_connected;
+    s->mesh.remove_hosted = c->mesh.remove_hosted;
     s->core.dispatch.proof = c->mesh.dispatch_auth;
     s->core.strict_isolation = c->server.strict_isolation;
     s->limits.enabled = c->limits.enabled;
@@ -57,6 +62,28 @@ take_reloadable(struct service *s, const struct config *c)
     s->limits.client = c->limits.client;
     s->limits.public = c->limits.public;
     log_setup((enum log_level)c->log.level, (enum log_format)c->log.format);
+}
+
+/* Dispatches have a deadline of their own: the bounds of their calls only end what would never. */
+static void
+take_mesh(struct mesh_service *m, const struct config *c, const struct out_limits *proxy)
+{
+    enum { QUEUE_FRAMES = 256, QUEUE_BYTES = 4 << 20, CLOSE_MS = 2000, CALL_MS = 3700 * 1000 };
+
+    m->ws = (struct ws_limits){
+        .message_max = (size_t)c->mesh.message_max,
+        .queue_frames = QUEUE_FRAMES,
+        .queue_bytes = QUEUE_BYTES,
+        .ping_after_ms = (int)c->mesh.ping,
+        .pong_within_ms = (int)c->mesh.pong,
+        .close_within_ms = CLOSE_MS,
+    };
+    m->out = *proxy;
+    m->out.response_ms = m->out.idle_ms = CALL_MS;
+    m->out.total_ms = 0;
+    m->dispatch_ms = c->mesh.dispatch_timeout;
+    m->lease_ms = c->mesh.lease;
+    m->sockets_most = (size_t)c->mesh.sockets;
 }
 
 static void
@@ -80,6 +107,7 @@ take_settings(struct service *s, const struct config *c)
         .head_max = (size_t)c->proxy.head_max,
     };
     s->ca_file = c->proxy.ca_file;
+    take_mesh(&s->mesh, c, &s->out);
     s->upload_max = c->proxy.max_body;
     s->cache_stale_ms = c->cache.stale;
     s->access_log = c->log.access;
@@ -98,6 +126,9 @@ make_core(struct app *app, struct err *err)
     s->started_ms = clock_ms();
     if (!guard_read(&s->guard, c->outbound.allow, c->outbound.allow_http, err))
         return false;
+    /* Nodes are where the operator says. */
+    if (!guard_read(&s->mesh.peers, "0.0.0.0/0, ::/0", true, err))
+        return false;
     s->trusted = http_nets_read(c->server.trusted_proxies, app->mem, err);
     if (s->trusted == NULL)
         return false;
@@ -115,6 +146,8 @@ make_core(struct app *app, struct err *err)
     struct signing_rules signing = signing_rules_defaults;
     signing.publish_ms = c->oauth.publish;
     s->core.signing = signing_new(&signing);
+    s->mesh.hub = hub_new();
+    cache_listen(s->core.cache, sockets_hear, s);
     return true;
 }
 
@@ -123,6 +156,7 @@ free_core(struct app *app)
 {
     if (app->service.core.cache != NULL)
         cache_free(app->service.core.cache);
+    hub_free(app->service.mesh.hub);
     signing_free(app->service.core.signing);
     org_counts_free(app->service.orgs);
     limiter_free(app->service.limiter);

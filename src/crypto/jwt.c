@@ -248,8 +248,8 @@ put_signature(const struct jwt_key *key, const char *text, size_t n, unsigned ch
     return good;
 }
 
-static size_t
-put_part(char *to, size_t room, const void *bytes, size_t n)
+size_t
+jwt_put_part(char *to, size_t room, const void *bytes, size_t n)
 {
     size_t size = jose_b64_enc_buf(bytes, n, to, room);
 
@@ -275,6 +275,17 @@ wipe_token(void *token)
 }
 
 char *
+jwt_begin(const char *header, const char *claims, size_t *n, struct arena *mem)
+{
+    char *token = arena_own(mem, arena_alloc(mem, JWT_MAX + 1), wipe_token);
+
+    *n = jwt_put_part(token, JWT_MAX, header, strlen(header));
+    token[(*n)++] = '.';
+    *n += jwt_put_part(token + *n, JWT_MAX - *n, claims, strlen(claims));
+    return token;
+}
+
+char *
 jwt_sign(const struct jwt_key *key, const char *type, const char *claims, struct arena *mem,
          struct err *err)
 {
@@ -290,16 +301,13 @@ jwt_sign(const struct jwt_key *key, const char *type, const char *claims, struct
         err_fault(err, ERR_INTERNAL_ERROR, "jwt_sign: %zu bytes of claims", strlen(claims));
         return NULL;
     }
-    char *token = arena_own(mem, arena_alloc(mem, JWT_MAX + 1), wipe_token);
-    n = put_part(token, JWT_MAX, header, strlen(header));
-    token[n++] = '.';
-    n += put_part(token + n, JWT_MAX - n, claims, strlen(claims));
+    char *token = jwt_begin(header, claims, &n, mem);
     if (!put_signature(key, token, n, signature, &size)) {
         err_fault(err, ERR_INTERNAL_ERROR, "jwt_sign: OpenSSL refused");
         return NULL;
     }
     token[n++] = '.';
-    n += put_part(token + n, JWT_MAX - n, signature, size);
+    n += jwt_put_part(token + n, JWT_MAX - n, signature, size);
     token[n] = '\0';
     return token;
 }

@@ -99,6 +99,25 @@ fleet_apply(struct unit *u, struct fleet_row *rows, size_t n, struct err *err)
     return presence_apply(u, beats, nbeats, err);
 }
 
+/* ---- who may connect ---- */
+
+struct fleet_seat *
+fleet_find_seat(struct unit *u, const char *instance_id, struct err *err)
+{
+    struct fleet_seat *seat = store_fleet_seat(db_single(u->db), instance_id, u->mem, err);
+    bool foreign = seat != NULL && memcmp(&seat->org, &u->by->org, sizeof seat->org) != 0;
+
+    if (err->code != ERR_NONE)
+        return NULL;
+    if (foreign && !u->core->strict_isolation)
+        err_set(err, ERR_TENANT_MISMATCH, "instance_id", NULL);
+    else if (seat == NULL || foreign)
+        err_set(err, ERR_INSTANCE_NOT_FOUND, "instance_id", NULL);
+    else if (seat->mode != MODE_CONNECTED)
+        err_set(err, ERR_DEPLOYMENT_MODE_MISMATCH, "instance_id", NULL);
+    return err->code == ERR_NONE ? seat : NULL;
+}
+
 /* ---- who is called ---- */
 
 static bool

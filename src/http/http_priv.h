@@ -52,6 +52,7 @@ struct http_conn {
     struct upgrade *upgrade;           /* the answer is 101, and the connection goes */
     int64_t stream_size;               /* -1: not known; -2: not a stream            */
     uint64_t sent;                     /* bytes of a streamed answer so far          */
+    bool held;                         /* another thread has the request             */
     struct http_conn *next_waking;
     struct http_conn *prev, *next; /* all under way                           */
 };
@@ -111,7 +112,11 @@ bool framing_check(struct MHD_Connection *mhd, const char *version, int64_t *bod
 /* Fills rq->client_ip and rq->trace_id from the connection and its headers. */
 void origin_read(struct request *rq, const struct peer *peer, const struct http_nets *trusted);
 
-/* upgrade.c. The response of an answer that hands the connection over; NULL when libmicrohttpd has
+/* upgrade.c. What a request has whose connection will be handed over. */
+struct upgrade *upgrade_new(void (*take)(void *arg, int fd, const char *extra, size_t n),
+                            void *arg);
+
+/* The response of an answer that hands the connection over; NULL when libmicrohttpd has
  * none. */
 struct MHD_Response *upgrade_response(struct http_conn *conn);
 

@@ -66,21 +66,11 @@ bool
 peer_has_left(struct http_conn *conn)
 {
     if (!conn->peer->hung || !conn->stream || !conn->started || !conn->uploaded || conn->gone ||
-        conn->rq->held)
+        conn->held)
         return false;
     conn->gone = true;
     conn->peer->http->options.hooks->gone(conn->rq);
     return true;
-}
-
-void
-http_release(struct request *rq)
-{
-    struct http_conn *conn = rq->conn;
-
-    rq->held = false;
-    if (conn->suspended && peer_has_left(conn))
-        peer_wake(conn);
 }
 
 /* The caller's socket hung up. Only a suspended caller needs us: libmicrohttpd sees the others. */

@@ -326,6 +326,23 @@ http_answer_whole(struct request *rq, const char *bytes, size_t size)
     return true;
 }
 
+bool
+http_can_upgrade(const struct request *rq)
+{
+    return !rq->conn->old && rq->upload_size == 0 && !rq->conn->closing &&
+           strcmp(rq->method, "GET") == 0;
+}
+
+void
+http_answer_upgrade(struct request *rq,
+                    void (*take)(void *arg, int fd, const char *extra, size_t n), void *arg)
+{
+    assert(rq->conn->upgrade == NULL);
+    rq->conn->upgrade = upgrade_new(take, arg);
+    rq->reply.status = MHD_HTTP_SWITCHING_PROTOCOLS;
+    http_answer(rq);
+}
+
 void
 http_wake(struct request *rq)
 {
@@ -339,40 +356,26 @@ http_cut(struct request *rq)
     peer_wake(rq->conn);
 }
 
+void
+http_hold(struct request *rq)
+{
+    rq->conn->held = true;
+}
+
+void
+http_release(struct request *rq)
+{
+    struct http_conn *conn = rq->conn;
+
+    conn->held = false;
+    if (conn->peer->hung && conn->suspended)
+        peer_wake(conn);
+}
+
 void *
 http_owner(const struct request *rq)
 {
     return rq->conn->peer->http->options.owner;
-}
-
-const char *
-request_header(const struct request *rq, const char *name)
-{
-    return MHD_lookup_connection_value(rq->conn->mhd, MHD_HEADER_KIND, name);
-}
-
-struct each_header {
-    void (*each)(void *arg, const char *name, const char *value);
-    void *arg;
-};
-
-static enum MHD_Result
-give_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-    const struct each_header *e = cls;
-
-    (void)kind;
-    e->each(e->arg, name, value == NULL ? "" : value);
-    return MHD_YES;
-}
-
-void
-request_headers(const struct request *rq,
-                void (*each)(void *arg, const char *name, const char *value), void *arg)
-{
-    struct each_header e = { each, arg };
-
-    MHD_get_connection_values(rq->conn->mhd, MHD_HEADER_KIND, give_header, &e);
 }
 
 /* Routing is done on the raw target, so nothing is decoded here. */

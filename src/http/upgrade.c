@@ -5,7 +5,6 @@
 
 #include <assert.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,24 +17,13 @@ struct upgrade {
     struct upgrade *next; /* among those to be given away */
 };
 
-bool
-http_can_upgrade(const struct request *rq)
-{
-    return !rq->conn->old && rq->upload_size == 0 && !rq->conn->closing &&
-           strcmp(rq->method, "GET") == 0;
-}
-
-void
-http_answer_upgrade(struct request *rq,
-                    void (*take)(void *arg, int fd, const char *extra, size_t n), void *arg)
+struct upgrade *
+upgrade_new(void (*take)(void *arg, int fd, const char *extra, size_t n), void *arg)
 {
     struct upgrade *upgrade = must(calloc(1, sizeof *upgrade));
 
-    assert(rq->conn->upgrade == NULL);
     *upgrade = (struct upgrade){ .take = take, .arg = arg, .fd = -1 };
-    rq->conn->upgrade = upgrade;
-    rq->reply.status = MHD_HTTP_SWITCHING_PROTOCOLS;
-    http_answer(rq);
+    return upgrade;
 }
 
 /* libmicrohttpd's callback once the 101 is out. */
@@ -45,7 +33,6 @@ upgraded(void *cls, struct MHD_Connection *mhd, void *context, const char *extra
 {
     struct http_conn *conn = cls;
     struct upgrade *upgrade = conn->upgrade;
-    int off = 0, on = 1;
 
     (void)mhd;
     (void)context;
@@ -54,10 +41,8 @@ upgraded(void *cls, struct MHD_Connection *mhd, void *context, const char *extra
     upgrade->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (upgrade->fd >= 0) {
         fcntl(upgrade->fd, F_SETFL, fcntl(upgrade->fd, F_GETFL) | O_NONBLOCK);
-        setsockopt(upgrade->fd, IPPROTO_TCP, TCP_CORK, &off, sizeof off);
-        setsockopt(upgrade->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        if (!buf_put(&upgrade->extra, extra, n))
-            assert(n == 0);
+        bool kept = n == 0 || buf_put(&upgrade->extra, extra, n);
+        assert(kept);
     }
     MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
     conn->peer->http->need_run = true;

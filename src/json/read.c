@@ -101,6 +101,12 @@ say_fault(const char *bytes, size_t n, json_error_t *at, struct arena *mem, stru
 json_t *
 json_read(const char *bytes, size_t n, struct arena *mem, struct err *err)
 {
+    return json_read_within(bytes, n, JSON_NODES_MAX, mem, err);
+}
+
+json_t *
+json_read_within(const char *bytes, size_t n, size_t nodes, struct arena *mem, struct err *err)
+{
     struct shape shape = shape_of(bytes, n);
     json_error_t at;
 
@@ -113,9 +119,8 @@ json_read(const char *bytes, size_t n, struct arena *mem, struct err *err)
                  JSON_DEPTH_MAX);
         return NULL;
     }
-    if (shape.nodes > JSON_NODES_MAX) {
-        err_setf(err, ERR_MALFORMED_JSON, NULL, "The body holds more than %d values.",
-                 JSON_NODES_MAX);
+    if (shape.nodes > nodes) {
+        err_setf(err, ERR_MALFORMED_JSON, NULL, "The body holds more than %zu values.", nodes);
         return NULL;
     }
     /* DECODE_ANY: a body that is a mere number is well-formed; spec_read refuses it by name. */

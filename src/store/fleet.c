@@ -67,7 +67,15 @@ static const struct db_col session_columns[] = {
 
 static const struct db_shape session_row = DB_SHAPE(struct fleet_session, session_columns);
 
-enum { APPLY, AGENT, ROUTABLE, FIND, SESSION, BIND };
+static const struct db_col seat_columns[] = {
+    { UUID_AT(struct fleet_seat, id) },          { UUID_AT(struct fleet_seat, org) },
+    { TEXT_AT(struct fleet_seat, instance_id) }, { TEXT_AT(struct fleet_seat, agent_type) },
+    { ENUM_AT(struct fleet_seat, mode) },
+};
+
+static const struct db_shape seat_row = DB_SHAPE(struct fleet_seat, seat_columns);
+
+enum { APPLY, AGENT, ROUTABLE, FIND, SEAT, SESSION, BIND };
 
 /* Active or bound sessions, whichever is more: clients are known to report none. */
 #define LOAD                                                                                       \
@@ -86,24 +94,27 @@ enum { APPLY, AGENT, ROUTABLE, FIND, SESSION, BIND };
 
 /* clang-format off */
 const struct stmt store_fleet_stmts[] = {
-    /* The rows of the batch: see struct fleet_row. $14 node, $15 its number. A connect is judged
+    /* The rows of the batch: see struct fleet_row. $14 node, $15 its number. Who
+     * holds a socket whose lease was lost meanwhile gets it back. A connect is judged
      * after the end of an older socket. */
     [APPLY] = { "fleet_apply",
         "WITH old AS MATERIALIZED ("
         " SELECT s.*, i.instance_id AS name, b.seen, b.told, b.told_sessions, b.told_max,"
         " b.told_failures, b.connects, b.good, b.bad, b.error,"
-        " b.gone <> 0 AND b.gone = s.fence AS ends, (SELECT roster_now()) AS at,"
+        " b.gone <> 0 AND b.gone = s.fence AS ends,"
+        " b.holds <> 0 AND b.holds = s.fence AND s.owner IS NULL AND b.gone = 0 AS reclaims,"
+        " (SELECT roster_now()) AS at,"
         " CASE WHEN b.error IS NULL THEN CASE WHEN b.good > 0 OR"
         "  (b.seen AND s.status = 4 AND s.unwell <> 0) THEN 0 ELSE s.failures END"
         "  WHEN b.good > 0 THEN 1 ELSE s.failures + b.bad END AS in_a_row"
         " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
         "  $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],"
-        "  $12::text[])"
+        "  $16::bigint[], $12::text[])"
         " AS c (org, name, c_seen, told, told_sessions, told_max, told_failures, c_connects, gone,"
-        "  good, bad, error)"
+        "  good, bad, holds, error)"
         " CROSS JOIN LATERAL (SELECT c.org, c.name, c.c_seen <> 0 AS seen, c.told,"
         "  c.told_sessions, c.told_max, c.told_failures, c.c_connects <> 0 AS connects, c.gone,"
-        "  c.good, c.bad, c.error) b"
+        "  c.good, c.bad, c.holds, c.error) b"
         " JOIN instances i ON i.instance_id = b.name AND i.org_id = b.org"
         " JOIN instance_states s ON s.instance = i.id ORDER BY s.instance FOR UPDATE OF s),"
         " done AS (UPDATE instance_states s SET"
@@ -113,16 +124,16 @@ const struct stmt store_fleet_stmts[] = {
         "  ELSE o.status END,"
         " unwell = CASE WHEN o.told >= 0 THEN 0 WHEN o.in_a_row >= $13::bigint THEN 2"
         "  ELSE o.unwell END,"
-        " connection = CASE WHEN o.connects THEN 1 WHEN o.ends THEN 4"
+        " connection = CASE WHEN o.connects OR o.reclaims THEN 1 WHEN o.ends THEN 4"
         "  WHEN o.error IS NOT NULL THEN 3"
         "  WHEN o.good > 0 THEN CASE o.mode WHEN 0 THEN 1 ELSE 2 END ELSE o.connection END,"
-        " transport = CASE WHEN o.connects THEN 1 WHEN o.ends THEN 0"
+        " transport = CASE WHEN o.connects OR o.reclaims THEN 1 WHEN o.ends THEN 0"
         "  WHEN o.mode = 1 AND o.good + o.bad > 0 THEN 2 ELSE o.transport END,"
-        " owner = CASE WHEN o.connects THEN $14::uuid WHEN o.ends THEN NULL ELSE o.owner END,"
+        " owner = CASE WHEN o.connects OR o.reclaims THEN $14::uuid WHEN o.ends THEN NULL ELSE o.owner END,"
         " fence = CASE WHEN o.connects THEN nextval('socket_fences') ELSE o.fence END,"
-        " connected_since = CASE WHEN o.connects THEN o.at WHEN o.ends THEN NULL"
+        " connected_since = CASE WHEN o.connects OR o.reclaims THEN o.at WHEN o.ends THEN NULL"
         "  ELSE o.connected_since END,"
-        " lost_at = CASE WHEN o.connects THEN NULL WHEN o.ends THEN o.at ELSE o.lost_at END,"
+        " lost_at = CASE WHEN o.connects OR o.reclaims THEN NULL WHEN o.ends THEN o.at ELSE o.lost_at END,"
         " sessions = CASE WHEN o.told_sessions >= 0 THEN o.told_sessions ELSE o.sessions END,"
         " max_sessions = CASE WHEN o.told_max >= 0 THEN o.told_max ELSE o.max_sessions END,"
         " reported_failures = CASE WHEN o.told_failures >= 0 THEN o.told_failures"
@@ -162,6 +173,10 @@ const struct stmt store_fleet_stmts[] = {
         " JOIN agents a ON a.id = i.agent_id LEFT JOIN nodes n ON n.id = s.owner"
         " WHERE i.org_id = $1::uuid AND (i.instance_id = $2::text OR i.id = $3::uuid)",
         &found_row },
+    [SEAT] = { "fleet_seat",
+        "SELECT i.id, i.org_id, i.instance_id, coalesce(a.mesh_type, a.permanent_id), i.mode"
+        " FROM instances i JOIN agents a ON a.id = i.agent_id WHERE i.instance_id = $1::text",
+        &seat_row },
     [SESSION] = { "fleet_session",
         "SELECT s.status, coalesce((SELECT b.instance FROM session_agents b"
         " WHERE b.session_id = s.id AND b.agent_id = $3::uuid),"
@@ -181,7 +196,7 @@ const struct stmt store_fleet_stmts[] = {
 enum { UNHEALTHY_AFTER = 3 };
 
 /* The columns of a batch: the numbers are one array behind the other. */
-enum { SEEN, TOLD, SESSIONS, MAX, FAILURES, CONNECTS, GONE, GOOD, BAD, NUMBERS };
+enum { SEEN, TOLD, SESSIONS, MAX, FAILURES, CONNECTS, GONE, GOOD, BAD, HOLDS, NUMBERS };
 
 static void
 put_numbers(int64_t *numbers, size_t n, size_t i, const struct fleet_row *row)
@@ -252,6 +267,12 @@ store_fleet_find(struct db_tx *tx, const struct fleet_want *want, const struct u
                   DB_ARGS(DB_UUID(&want->org), DB_TEXT(id == NULL ? want->instance_id : NULL),
                           DB_UUID(id == NULL ? &none : id)),
                   mem, err);
+}
+
+struct fleet_seat *
+store_fleet_seat(struct db_tx *tx, const char *instance_id, struct arena *mem, struct err *err)
+{
+    return db_one(tx, &store_fleet_stmts[SEAT], DB_ARGS(DB_TEXT(instance_id)), mem, err);
 }
 
 struct fleet_session *

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "domain/fleet.h"
 #include "domain/schema.h"
 
 #include <pthread.h>
@@ -26,6 +27,7 @@ struct listener {
     int bell;
     atomic_bool end;
     int64_t listening_since; /* 0: not listening                        */
+    int64_t lease_due;       /* clock_ms                                */
     enum err_code trouble;   /* of the last round; ERR_NONE: all is well */
 };
 
@@ -70,6 +72,24 @@ apply_hints(struct listener *l, struct err *err)
     return done;
 }
 
+/* Renewed three times within the lease, here, where nothing else is waited for. */
+static bool
+renew_lease(struct listener *l, struct err *err)
+{
+    int64_t now = clock_ms(), lease = l->service->mesh.lease_ms;
+
+    if (now < l->lease_due)
+        return true;
+    struct arena *mem = arena_new();
+    struct unit unit = { &l->service->core, l->db, mem, NULL, "listener" };
+    bool done = fleet_node_lives(&unit, lease, err);
+
+    arena_free(mem);
+    if (done)
+        l->lease_due = now + lease / 3;
+    return done;
+}
+
 static bool
 work_round(struct listener *l, struct err *err)
 {
@@ -82,7 +102,7 @@ work_round(struct listener *l, struct err *err)
         return false;
     if (!atomic_load(&service->gate) && !listener_check(service, l->db, err))
         return false;
-    return listen_again(l, err) && apply_hints(l, err);
+    return renew_lease(l, err) && listen_again(l, err) && apply_hints(l, err);
 }
 
 /* Told once for each change: down, there but wrong (schema, master key), or good. */
@@ -149,12 +169,27 @@ no_thread:
     return NULL;
 }
 
+/* Other nodes need not wait for the lease to end. */
+static void
+end_lease(struct listener *l)
+{
+    struct arena *mem = arena_new();
+    struct unit unit = { &l->service->core, l->db, mem, NULL, "listener" };
+    struct err err = { 0 };
+
+    db_deadline(l->db, clock_ms() + l->service->db.timeout_ms);
+    if (atomic_load(&l->service->gate) && db_is_connected(l->db) && !fleet_node_ends(&unit, &err))
+        log_event(LOG_WARN, "lease_not_ended", LOG_T("note", err.note));
+    arena_free(mem);
+}
+
 void
 listener_close(struct listener *l)
 {
     atomic_store(&l->end, true);
     eventfd_write(l->bell, 1);
     pthread_join(l->thread, NULL);
+    end_lease(l);
     db_close(l->db);
     close(l->bell);
     free(l);

@@ -5,6 +5,8 @@
 #include "base/mailbox.h"
 #include "base/metrics.h"
 #include "work/pipeline.h"
+#include "work/dispatch.h"
+#include "work/sockets.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -25,8 +27,11 @@ struct loop {
     struct timers *timers;
     struct http *http;
     struct out *out;
-    struct mailbox *mail;
-    struct watch bell;
+    struct out *hosted, *peers;
+    struct sockets *sockets;
+    struct mailbox *mail;  /* requests that come back */
+    struct mailbox *posts; /* struct loop_mail        */
+    struct watch bell, posts_bell;
     struct pulse *pulse;
     pthread_t thread;
     atomic_uint wishes;
@@ -51,10 +56,27 @@ read_mail(struct watch *watch, uint32_t events)
 
         /* then() may post it again: the chain is read first. */
         letter = letter->next;
-        rq->held = false;
+        http_release(rq);
         rq->then(rq);
-        if (!rq->held)
-            http_release(rq);
+    }
+}
+
+static void
+read_posts(struct watch *watch, uint32_t events)
+{
+    struct loop *loop = (struct loop *)((char *)watch - offsetof(struct loop, posts_bell));
+    uint64_t rung;
+
+    (void)events;
+    if (read(watch->fd, &rung, sizeof rung) < 0)
+        return;
+    struct letter *letter = mailbox_take_all(loop->posts, 0);
+    while (letter != NULL) {
+        struct loop_mail *mail =
+            (struct loop_mail *)((char *)letter - offsetof(struct loop_mail, letter));
+
+        letter = letter->next;
+        mail->read(mail);
     }
 }
 
@@ -64,11 +86,15 @@ grant_wishes(struct loop *loop)
     unsigned wishes = atomic_load(&loop->wishes), fresh = wishes & ~loop->granted;
 
     loop->granted = wishes;
-    if (fresh & WISH_QUIESCE)
+    if (fresh & WISH_QUIESCE) {
         http_quiesce(loop->http);
+        sockets_drain(loop->sockets);
+    }
     if (fresh & WISH_HURRY) {
         http_hurry(loop->http, clock_ms() + HURRY_MS);
         http_each(loop->http, pipeline_hurry);
+        sockets_hurry(loop->sockets);
+        dispatch_hurry(loop);
     }
 }
 
@@ -79,7 +105,8 @@ count(struct loop *loop)
     struct out_stats now = out_stats(loop->out);
     size_t connections = http_connections(loop->http), requests = http_count(loop->http);
 
-    atomic_store_explicit(&loop->count, requests, memory_order_relaxed);
+    atomic_store_explicit(&loop->count, requests + sockets_count(loop->sockets),
+                          memory_order_relaxed);
     metrics_add(METRIC_CONNECTIONS, (long long)connections - (long long)loop->last_connections);
     metrics_add(METRIC_REQUESTS, (long long)requests - (long long)loop->last_requests);
     metrics_add(METRIC_UPSTREAM_CONNECTIONS,
@@ -117,17 +144,29 @@ loop_new(const struct loop_options *options)
     loop->service = service;
     loop->poll = poll_new();
     loop->timers = timers_new();
-    loop->mail = mailbox_new(0); /* bounded by the requests under way */
+    loop->mail = mailbox_new(0);  /* bounded by the requests under way              */
+    loop->posts = mailbox_new(0); /* by these, and by the sockets and their signs of life */
     loop->out = out_new(loop->poll, loop->timers, &service->guard, &service->out, service->ca_file);
+    loop->hosted =
+        out_new(loop->poll, loop->timers, &service->guard, &service->mesh.out, service->ca_file);
+    loop->peers = out_new(loop->poll, loop->timers, &service->mesh.peers, &service->mesh.out,
+                          service->ca_file);
+    loop->sockets = sockets_new(loop);
     loop->pulse = service_pulse(service);
     poll_add(loop->poll, &loop->bell, mailbox_bell(loop->mail), EPOLLIN, read_mail);
+    poll_add(loop->poll, &loop->posts_bell, mailbox_bell(loop->posts), EPOLLIN, read_posts);
     return loop;
 }
 
 static void
 loop_free(struct loop *loop)
 {
+    sockets_free(loop->sockets);
+    out_free(loop->peers);
+    out_free(loop->hosted);
     out_free(loop->out);
+    poll_remove(&loop->posts_bell);
+    mailbox_free(loop->posts);
     poll_remove(&loop->bell);
     mailbox_free(loop->mail);
     timers_free(loop->timers);
@@ -218,6 +257,42 @@ struct out *
 loop_out(struct loop *loop)
 {
     return loop->out;
+}
+
+struct out *
+loop_hosted(struct loop *loop)
+{
+    return loop->hosted;
+}
+
+struct out *
+loop_peers(struct loop *loop)
+{
+    return loop->peers;
+}
+
+struct poll *
+loop_poll(struct loop *loop)
+{
+    return loop->poll;
+}
+
+struct timers *
+loop_timers(struct loop *loop)
+{
+    return loop->timers;
+}
+
+struct sockets *
+loop_sockets(struct loop *loop)
+{
+    return loop->sockets;
+}
+
+void
+loop_send(struct loop *loop, struct loop_mail *mail)
+{
+    mailbox_put(loop->posts, &mail->letter);
 }
 
 void

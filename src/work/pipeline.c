@@ -27,8 +27,8 @@ pipeline_work(struct request *rq, bool (*ask)(struct request *rq, struct err *er
 
     rq->ask = ask;
     rq->then = then;
-    rq->held = true;
     rq->deadline_ms = clock_ms() + service->db.timeout_ms * 2;
+    http_hold(rq);
     workers_post(service->workers, rq);
 }
 
@@ -129,8 +129,8 @@ check_client(struct request *rq, struct err *err)
     return clients_call(rq->unit, &proof, rq->route->scope, &rq->caller, err);
 }
 
-static bool
-check_caller(struct request *rq, struct err *err)
+bool
+pipeline_check_caller(struct request *rq, struct err *err)
 {
     struct service *service = service_of(rq);
     bool good = true;
@@ -320,7 +320,7 @@ work(struct request *rq, struct err *err)
      * with it is said afterwards. */
     bool readable = (rq->route->flags & ROUTE_FORM) == 0 || read_form(rq, &fault);
 
-    if (!check_caller(rq, err))
+    if (!pipeline_check_caller(rq, err))
         return false;
     if (!readable) {
         *err = fault;
@@ -386,9 +386,9 @@ begin_on_loop(struct request *rq)
             pipeline_ask(rq, load_agent, agent_loaded);
             return;
         }
-    } else if (rq->route->who != WHO_ANYONE) {
+    } else if (rq->route->who != WHO_ANYONE && (rq->route->flags & ROUTE_LATE_CALLER) == 0) {
         /* Keys and tokens are judged where they can be looked up and verified. */
-        pipeline_work(rq, check_caller, run_on_loop);
+        pipeline_work(rq, pipeline_check_caller, run_on_loop);
         return;
     }
     run_on_loop(rq);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "domain/audit.h"
+#include "domain/fleet.h"
 #include "domain/messages.h"
 #include "domain/presence.h"
 #include "domain/sessions.h"
@@ -21,6 +22,8 @@ enum {
     ROUND_MS = 200,
     MARK_MS = 5000,       /* at most, between two marks that we are alive      */
     CLEAN_STEPS_MAX = 20, /* small deletes in one go                           */
+    FLEET_STEPS_MAX = 10,
+    HOSTED_FAILS = 10, /* in a row, until a hosted instance is given up */
     AUDIT_CHECK_MS = 60 * 60 * 1000,
 };
 
@@ -137,6 +140,21 @@ sweep(struct timer_thread *t, struct unit *u, struct err *err)
     return true;
 }
 
+/* Instances that nobody hears of, sockets of nodes that are gone, counts to be folded. */
+static bool
+fleet(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    const struct mesh_service *mesh = &t->service->mesh;
+    const struct fleet_sweep rules = { mesh->lost, mesh->remove_connected, mesh->remove_hosted,
+                                       HOSTED_FAILS };
+    bool more = true;
+
+    for (int step = 0; more && step < FLEET_STEPS_MAX; step++)
+        if (!fleet_sweep(u, &rules, mark_ms(t), &more, err))
+            return false;
+    return true;
+}
+
 static bool
 count(struct timer_thread *t, struct unit *u, struct err *err)
 {
@@ -232,7 +250,8 @@ static const struct chore {
     { "health", 1, 0, health, true },       /* every round: it spreads itself over the interval */
     { "sweep", 0, INT64_MAX, sweep, true }, /* silence becomes idle, then offline           */
     { "alive", 0, MARK_MS, alive, true },   /* an outage of ours is nobody's silence        */
-    { "count", 60000, 0, count, true },     /* what metrics and account limits go by            */
+    { "fleet", 1000, 0, fleet, true },
+    { "count", 60000, 0, count, true }, /* what metrics and account limits go by            */
     { "gauges", 1000, 0, gauges, false },
     { "clean", 60000, 0, clean, true }, /* hints, idempotency rows, old records             */
     { "sessions", 10000, 0, end_sessions, true }, /* that were idle for too long            */

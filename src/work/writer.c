@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "domain/links.h"
 #include "work/loop.h"
+#include "work/writer_priv.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ struct writer {
     int64_t calls_due;   /* when those in the queue are to be taken; 0: none */
     struct letter *held; /* call records taken but not committed yet */
     int64_t retry_at;
+    struct signs signs;
     struct beat *batch[BATCH_MAX];
     struct beat_row rows[BATCH_MAX];
 };
@@ -201,6 +203,8 @@ take_batch(struct writer *w, int64_t until)
     for (; letter != NULL; letter = n < BATCH_MAX ? mailbox_take(w->beats, 0) : NULL) {
         if (letter == &w->ring)
             w->calls_due = clock_ms() + PACE_MS;
+        else if (letter == &w->signs.ring)
+            atomic_store(&w->signs.rung, false);
         else
             w->batch[n++] = (struct beat *)((char *)letter - offsetof(struct beat, letter));
     }
@@ -220,17 +224,20 @@ run(void *arg)
             until = w->retry_at;
         if (w->held == NULL && w->calls_due != 0 && w->calls_due < until)
             until = w->calls_due;
+        bool waiting = signs_wait(&w->signs, &until);
         size_t n = take_batch(w, until);
         service_beat(w->pulse);
         if (n > 0)
             commit_beats(w, n);
         write_calls(w);
+        bool wrote = signs_write(&w->signs, w->db);
         if (n == 0 && mailbox_is_closed(w->beats) && mailbox_count(w->beats) == 0) {
-            if ((w->held == NULL && mailbox_count(w->calls) == 0) || tries-- == 0)
+            bool idle = w->held == NULL && mailbox_count(w->calls) == 0 && !waiting && !wrote;
+            if (idle || tries-- == 0)
                 return NULL;
             /* A closed mailbox does not wait. */
             struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
-            if (w->held != NULL)
+            if (!wrote)
                 nanosleep(&pause, NULL);
         }
     }
@@ -242,8 +249,9 @@ writer_open(struct service *service, size_t beats, size_t calls, struct err *err
     struct writer *w = must(calloc(1, sizeof *w));
 
     w->service = service;
-    w->beats = mailbox_new(beats + 1);
+    w->beats = mailbox_new(beats + 2);
     w->calls = mailbox_new(calls);
+    signs_init(&w->signs, service, w->beats, beats);
     w->db = db_open(&service->db);
     w->pulse = service_pulse(service);
     int rc = pthread_create(&w->thread, NULL, run, w);
@@ -255,6 +263,7 @@ writer_open(struct service *service, size_t beats, size_t calls, struct err *err
 
 no_thread:
     db_close(w->db);
+    signs_done(&w->signs);
     mailbox_free(w->calls);
     mailbox_free(w->beats);
     free(w);
@@ -278,6 +287,25 @@ writer_sign(struct writer *w, const struct beat_row *row)
         beat->row.error = memcpy(beat + 1, row->error, size);
     if (!mailbox_put(w->beats, &beat->letter))
         free(beat);
+}
+
+bool
+writer_sign_of(struct writer *w, struct sign *sign)
+{
+    return signs_put(&w->signs, sign);
+}
+
+void
+writer_fleet(struct writer *w, const struct fleet_row *row)
+{
+    size_t size = strlen(row->instance_id) + 1;
+    struct sign *sign = must(calloc(1, sizeof *sign + size));
+
+    /* An error is a literal. */
+    sign->row = *row;
+    sign->row.instance_id = memcpy(sign + 1, row->instance_id, size);
+    if (!signs_put(&w->signs, sign))
+        free(sign);
 }
 
 static const char *
@@ -359,6 +387,7 @@ writer_close(struct writer *w)
         free(call_of(w->held));
     }
     db_close(w->db);
+    signs_done(&w->signs);
     mailbox_free(w->calls);
     mailbox_free(w->beats);
     free(w);

@@ -103,9 +103,8 @@ begin_data(struct ws *ws, const struct wslay_frame_iocb *piece)
         output_fail(ws, WS_NOT_TEXT, "binary_not_supported");
     } else if (ws->state == WS_OPEN && piece->payload_length > room) {
         output_fail(ws, WS_TOO_LARGE, "frame_too_large");
-    } else if (!goes_on) {
+    } else {
         ws->in_message = true;
-        ws->utf8 = (struct utf8){ 0 };
     }
 }
 
@@ -128,8 +127,7 @@ static void
 give_text(struct ws *ws, const char *text, size_t size)
 {
     ws->in_message = false;
-    if (ws->state == WS_OPEN)
-        ws->events->text(ws->arg, text, size);
+    ws->events->text(ws->arg, text, size);
 }
 
 static void

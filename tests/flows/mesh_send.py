@@ -130,7 +130,7 @@ class Send(Flow):
     def test_a_message_belongs_to_the_session_of_its_context(self):
         session = self.api.post("/sessions/init", {"session_id": str(uuid.uuid4())}).json
         key = session["session_id"]
-        for path in ("/agents/%s" % self.type, "/agents/%s/send" % self.type):
+        for path in ("/agents/%s/send" % self.type,) * 2:
             self.failed(
                 -32603, "NO_AVAILABLE", "message/send", self.message(contextId=key), path=path
             )

@@ -90,7 +90,6 @@ BODIES = {
     "inviteToMeshSession": lambda m: {"session_id": m.session, "agent_type": "matrix"},
     "send": lambda m: m.rpc(),
     "sendToType": lambda m: m.rpc(),
-    "sendToTypeAtBase": lambda m: m.rpc(),
     "getMeshMessage": lambda m: {"message_id": m.message},
     "cancelMeshMessage": lambda m: {"message_id": m.message},
 }

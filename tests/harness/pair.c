@@ -1,6 +1,9 @@
 /* A socket of ours and its client, for tests. */
 #include "pair.h"
 
+#include <fcntl.h>
+#include <netinet/in.h>
+
 static void
 pair_text(void *arg, const char *text, size_t size)
 {
@@ -33,12 +36,9 @@ pair_closed(void *arg, int code, const char *reason)
 
 static const struct ws_events pair_events = { pair_text, pair_heard, pair_closed };
 
-void
-pair_open_extra(struct pair *pair, const char *extra, size_t n)
+static void
+begin(struct pair *pair, const int fds[2], const char *extra, size_t n)
 {
-    int fds[2];
-
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
     *pair = (struct pair){
         .poll = poll_new(),
         .timers = timers_new(),
@@ -50,9 +50,40 @@ pair_open_extra(struct pair *pair, const char *extra, size_t n)
 }
 
 void
+pair_open_extra(struct pair *pair, const char *extra, size_t n)
+{
+    int fds[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    begin(pair, fds, extra, n);
+}
+
+void
 pair_open(struct pair *pair)
 {
     pair_open_extra(pair, NULL, 0);
+}
+
+void
+pair_open_tcp(struct pair *pair)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET };
+    socklen_t size = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 4096, fds[2];
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+    fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_int_equal(connect(fds[1], (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+    fds[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    close(listener);
+    assert_true(fds[0] >= 0);
+    begin(pair, fds, NULL, 0);
 }
 
 void
@@ -200,4 +231,31 @@ pair_close_code(struct pair *pair)
     if (seen.n < 2)
         return WS_NO_STATUS;
     return (unsigned char)seen.payload[0] << 8 | (unsigned char)seen.payload[1];
+}
+
+bool
+pair_send(struct pair *pair, const char *text)
+{
+    pair->inside = true;
+    bool sent = pair->ws != NULL && ws_send(pair->ws, text, strlen(text));
+    pair->inside = false;
+    return sent;
+}
+
+void
+pair_end(struct pair *pair, int code, const char *reason)
+{
+    pair->inside = true;
+    ws_close(pair->ws, code, reason);
+    pair->inside = false;
+}
+
+void
+pair_expect(struct pair *pair, int head, const char *payload)
+{
+    struct seen seen = pair_seen(pair);
+
+    assert_int_equal(seen.head, head);
+    assert_int_equal(seen.n, strlen(payload));
+    assert_memory_equal(seen.payload, payload, seen.n);
 }

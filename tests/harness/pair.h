@@ -43,7 +43,7 @@ struct seen {
 };
 
 /* How a frame's length is written, and other ways to write one. */
-enum { AS_16 = 1, AS_64 = 2, UNMASKED = 4, TOP_BIT = 8, NO_PAYLOAD = 16, ZERO_MASK = 32 };
+enum { AS_16 = 1, AS_64 = 2, UNMASKED = 4, TOP_BIT = 8, ZERO_MASK = 16 };
 
 /* A client's frame. payload NULL: n times 'x'. claims > n: the rest does not come. */
 struct shape {
@@ -53,9 +53,12 @@ struct shape {
     unsigned how;
 };
 
+/* Opens both; the TCP one has buffers as small as may be, so that sending stops in mid-frame. */
 void pair_open_extra(struct pair *pair, const char *extra, size_t n);
 
 void pair_open(struct pair *pair);
+
+void pair_open_tcp(struct pair *pair);
 
 void pair_close(struct pair *pair);
 
@@ -87,5 +90,14 @@ struct seen pair_seen(struct pair *pair);
 
 /* The code of a close frame that comes next; 0: something else does. */
 int pair_close_code(struct pair *pair);
+
+/* The owner sends; false as ws_send. */
+bool pair_send(struct pair *pair, const char *text);
+
+/* The owner closes. */
+void pair_end(struct pair *pair, int code, const char *reason);
+
+/* The next frame that the client has read is this one. */
+void pair_expect(struct pair *pair, int head, const char *payload);
 
 #endif

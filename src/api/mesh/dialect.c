@@ -2,6 +2,7 @@
 #include "api/mesh/dialect.h"
 
 #include "api/mesh/cards.h"
+#include "api/mesh/dispatch.h"
 #include "api/mesh/errors.h"
 #include "api/mesh/messages.h"
 #include "api/mesh/send.h"
@@ -13,7 +14,8 @@ static const char *const prefixes[] = { "/agents",   "/auth", "/sessions",
                                         "/internal", NULL };
 
 static const struct route *const routes[] = { mesh_sessions_routes, mesh_messages_routes,
-                                              mesh_cards_routes, mesh_send_routes, NULL };
+                                              mesh_cards_routes,    mesh_send_routes,
+                                              mesh_dispatch_routes, NULL };
 
 const struct dialect mesh_dialect = {
     .name = "mesh",

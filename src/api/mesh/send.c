@@ -32,6 +32,8 @@ struct sent {
     struct dispatch_want want;
     struct message_end end;
     struct err failure; /* of the dispatch                                   */
+    bool asking;        /* a worker has the request                          */
+    bool left;          /* the caller has hung up: nothing is to be done     */
     bool dispatching;   /* dispatch_begin was called, and has not come back  */
     bool dispatched;    /* it has                                            */
     bool recorded;      /* the end is in the database, or could not be       */
@@ -235,6 +237,14 @@ ask_task(struct request *rq, struct err *err)
 
 /* ---- on the loop ---- */
 
+static void
+ask(struct sent *s, bool (*what)(struct request *rq, struct err *err),
+    void (*then)(struct request *rq))
+{
+    s->asking = true;
+    pipeline_work(s->rq, what, then);
+}
+
 /* The end, to someone who waits for it. */
 static void
 tell_end(struct sent *s)
@@ -266,6 +276,9 @@ end_recorded(struct request *rq)
 {
     struct sent *s = sent_of(rq);
 
+    s->asking = false;
+    if (s->left)
+        return;
     /* It has happened all the same: whoever asked is told, and the record fails by itself later. */
     if (rq->err.code != ERR_NONE) {
         s->task.state = s->end.state;
@@ -288,19 +301,25 @@ record_end(struct sent *s)
     struct request *rq = s->rq;
 
     rq->err = (struct err){ 0 };
-    pipeline_work(rq, ask_end, end_recorded);
+    ask(s, ask_end, end_recorded);
 }
 
 static void
 take_end(struct sent *s, const struct dispatch_done *done, const struct err *err)
 {
+    struct err *failure = &s->failure;
+
     s->dispatching = false;
     s->dispatched = true;
-    s->failure = *err;
+    *failure = *err;
     s->end = (struct message_end){ .state = MESSAGE_COMPLETED };
     if (done != NULL) {
         s->end.instance_id = done->instance_id;
         s->end.result = done->result;
+    }
+    if (err->code == ERR_HANDLER_ERROR && done != NULL) {
+        err_fact_text(failure, "agent_code", done->agent_code);
+        err_fact_text(failure, "agent_message", done->agent_message);
     }
     if (err->code != ERR_NONE) {
         s->end.state = MESSAGE_FAILED;
@@ -335,6 +354,9 @@ begun(struct request *rq)
 {
     struct sent *s = sent_of(rq);
 
+    s->asking = false;
+    if (s->left)
+        return;
     if (rq->err.code != ERR_NONE) {
         const struct err err = rq->err;
 
@@ -361,6 +383,9 @@ task_found(struct request *rq)
     struct sent *s = sent_of(rq);
     const struct err err = rq->err;
 
+    s->asking = false;
+    if (s->left)
+        return;
     if (err.code != ERR_NONE)
         answer_error(s, &err);
     else
@@ -411,9 +436,9 @@ uploaded(struct request *rq)
         !check_path(s))
         answer(s, rpc_draw_fault(&s->call, &s->fault, rq->mem));
     else if (s->call.method <= RPC_STREAM)
-        pipeline_work(rq, ask_begin, begun);
+        ask(s, ask_begin, begun);
     else
-        pipeline_work(rq, ask_task, task_found);
+        ask(s, ask_task, task_found);
 }
 
 static ssize_t
@@ -424,7 +449,7 @@ read_events(struct request *rq, char *to, size_t most)
 
     if (n == 0 && s->recorded)
         return HTTP_READ_END;
-    if (n == 0 && !rq->held) {
+    if (n == 0 && !s->asking) {
         /* The connection rests now, until something is there. */
         if (!s->dispatching && !s->dispatched)
             begin_dispatch(s);
@@ -444,27 +469,17 @@ gone(struct request *rq)
 {
     struct sent *s = sent_of(rq);
 
+    s->left = true;
     if (s->dispatching)
         dispatch_cancel(rq);
     s->dispatching = false;
 }
 
-/* Draining has run out of time. */
+/* Draining has run out of time: the dispatch is ended by others, and so is this. */
 static void
 hurry(struct request *rq)
 {
-    struct sent *s = sent_of(rq);
-    struct err err = { 0 };
-
-    if (!s->dispatching || rq->held)
-        return;
-    dispatch_cancel(rq);
-    err_set(&err, ERR_DRAINING, NULL, NULL);
-    take_end(s, NULL, &err);
-    if (s->streaming)
-        http_wake(rq);
-    else
-        record_end(s);
+    (void)rq;
 }
 
 static void
@@ -513,8 +528,5 @@ const struct route mesh_send_routes[] = {
                  "target_agent); skill_id and args beside it." },
     { "POST", "/agents/{agent_type}/send", begin_send, "sendToType",
       "Send a message to an agent of this type", SENDS, .args = mesh_type_args, .doc = DOC },
-    { "POST", "/agents/{agent_type}", begin_send, "sendToTypeAtBase",
-      "Send a message to an agent of this type, at its base address", SENDS, .args = mesh_type_args,
-      .doc = DOC },
     ROUTE_LAST,
 };

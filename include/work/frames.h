@@ -1,0 +1,78 @@
+/* The frames of the subprotocol svantic.v1: JSON texts in an envelope {v, type, id, ts,
+ * in_reply_to, payload}. */
+#ifndef WORK_FRAMES_H
+#define WORK_FRAMES_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/field.h"
+#include "base/must.h"
+
+#define FRAMES_PROTOCOL "svantic.v1"
+
+enum frame_type {
+    FRAME_HELLO,
+    FRAME_HEARTBEAT,
+    FRAME_RESULT, /* dispatch_result                 */
+    FRAME_ERROR,  /* ends the dispatch it answers    */
+    FRAME_OTHER,  /* to be ignored                   */
+};
+
+struct frame_hello {
+    const char *instance_id, *agent_type, *agent_version, *sdk_version;
+    const char *agent_card; /* JSON text, or NULL */
+    struct texts features;
+};
+
+struct frame_heartbeat {
+    const char *instance_id;                  /* NULL: that of the socket                        */
+    int status;                               /* enum instance_status; -1: as before             */
+    int64_t sessions, max_sessions, failures; /* -1: as before                  */
+};
+
+struct frame_error {
+    const char *code, *message;
+};
+
+/* A frame of an agent. */
+struct frame {
+    enum frame_type type;
+    const char *id, *in_reply_to; /* in_reply_to: NULL when not given */
+    struct frame_hello hello;
+    struct frame_heartbeat heartbeat;
+    struct frame_error error;
+    const char *result; /* JSON text of any kind */
+};
+
+enum { FRAME_ID_MAX = 128, FRAME_NODES_MAX = 100000 };
+
+/* Reads a frame, at most FRAME_NODES_MAX values; all in mem. id is set as soon as it is known.
+ * MALFORMED_JSON, VALIDATION_ERROR: no such frame. */
+bool frame_read(const char *text, size_t n, struct frame *frame, struct arena *mem,
+                struct err *err) MUST_CHECK;
+
+/* Frames of ours, as text in mem. */
+char *frame_welcome(const char *in_reply_to, struct arena *mem);
+char *frame_refusal(const char *in_reply_to, const struct err *err, struct arena *mem);
+
+/* What a dispatch says, besides its frame. */
+struct dispatch_text {
+    const char *id, *skill_id;
+    const char *args; /* text of a JSON object; NULL: {} */
+    const char *session_id, *tenant_id;
+    const char *trace_id;       /* 32 hex digits                      */
+    const char *scheme, *token; /* the proof; scheme NULL: none       */
+    int64_t expires_at;
+};
+
+/* The frame "dispatch"; the A2A call message/send that says the same to a hosted agent. In mem,
+ * wiped with it. */
+char *frame_dispatch(const struct dispatch_text *text, struct arena *mem);
+char *frame_call(const struct dispatch_text *text, struct arena *mem);
+
+/* What a hosted agent answered to frame_call: its result as JSON text in mem, or NULL with *error
+ * filled in (HANDLER_ERROR, or because it is no JSON-RPC answer to it). */
+const char *frame_call_result(const char *text, size_t n, struct frame_error *error,
+                              struct arena *mem);
+
+#endif

@@ -1,0 +1,351 @@
+/* Reading and writing frames. */
+#include "work/frames.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "json/spec.h"
+#include "model/instance.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { TEXT_MAX = 256, CARD_MAX = 262144 };
+
+/* ---- reading ---- */
+
+static const struct field hello_fields[] = {
+    { "instance_id", TEXT_AT(struct frame_hello, instance_id), F_REQUIRED, .min = 1,
+      .max = INSTANCE_ID_MAX },
+    { "agent_type", TEXT_AT(struct frame_hello, agent_type), F_REQUIRED, .min = 1,
+      .max = AGENT_TYPE_MAX },
+    { "agent_version", TEXT_AT(struct frame_hello, agent_version), F_NULLABLE, .max = TEXT_MAX },
+    { "sdk_version", TEXT_AT(struct frame_hello, sdk_version), F_NULLABLE, .max = TEXT_MAX },
+    { "agent_card", JSON_AT(struct frame_hello, agent_card), F_NULLABLE, .max = CARD_MAX },
+    { "features", TEXTS_AT(struct frame_hello, features), F_NULLABLE, .max = 32 },
+    FIELD_LAST,
+};
+
+static const struct spec hello_spec = { "Hello", sizeof(struct frame_hello), hello_fields,
+                                        .open = true };
+
+static const struct field heartbeat_fields[] = {
+    { "instance_id", TEXT_AT(struct frame_heartbeat, instance_id), F_NULLABLE, .min = 1,
+      .max = INSTANCE_ID_MAX },
+    { "status", ENUM_AT(struct frame_heartbeat, status), 0 },
+    { "current_sessions", INT_AT(struct frame_heartbeat, sessions), 0, .max = INT32_MAX },
+    { "max_concurrent_sessions", INT_AT(struct frame_heartbeat, max_sessions), 0,
+      .max = INT32_MAX },
+    { "consecutive_failures", INT_AT(struct frame_heartbeat, failures), 0, .max = INT32_MAX },
+    FIELD_LAST,
+};
+
+static const struct field error_fields[] = {
+    { "code", TEXT_AT(struct frame_error, code), F_NULLABLE, .max = TEXT_MAX },
+    { "message", TEXT_AT(struct frame_error, message), F_NULLABLE, .max = CARD_MAX },
+    FIELD_LAST,
+};
+
+static const struct spec error_spec = { "Failure", sizeof(struct frame_error), error_fields,
+                                        .open = true };
+
+static const struct {
+    const char *word;
+    enum frame_type type;
+} types[] = {
+    { "hello", FRAME_HELLO },
+    { "heartbeat", FRAME_HEARTBEAT },
+    { "dispatch_result", FRAME_RESULT },
+    { "error", FRAME_ERROR },
+};
+
+static enum frame_type
+type_of(const char *word)
+{
+    for (size_t i = 0; i < COUNT(types); i++)
+        if (strcmp(types[i].word, word) == 0)
+            return types[i].type;
+    return FRAME_OTHER;
+}
+
+struct envelope {
+    int64_t v;
+    const char *type, *id, *in_reply_to;
+};
+
+static const struct field envelope_fields[] = {
+    { "v", INT_AT(struct envelope, v), F_REQUIRED, .min = 1, .max = 1 },
+    { "type", TEXT_AT(struct envelope, type), F_REQUIRED, .min = 1, .max = TEXT_MAX },
+    { "id", TEXT_AT(struct envelope, id), F_REQUIRED, .min = 1, .max = FRAME_ID_MAX },
+    { "in_reply_to", TEXT_AT(struct envelope, in_reply_to), F_NULLABLE, .max = FRAME_ID_MAX },
+    FIELD_LAST,
+};
+
+static const struct spec envelope_spec = { "Envelope", sizeof(struct envelope), envelope_fields,
+                                           .open = true };
+
+static bool
+read_heartbeat(json_t *payload, struct frame_heartbeat *heartbeat, struct arena *mem,
+               struct err *err)
+{
+    struct field fields[COUNT(heartbeat_fields)];
+    const struct spec spec = { "Heartbeat", sizeof *heartbeat, fields, .open = true };
+
+    /* The words are known when the program runs. */
+    memcpy(fields, heartbeat_fields, sizeof fields);
+    fields[1].names = instance_status_words;
+    *heartbeat = (struct frame_heartbeat){ NULL, -1, -1, -1, -1 };
+    return spec_read(&spec, payload, heartbeat, SPEC_WHOLE, mem, err);
+}
+
+static bool
+read_payload(json_t *payload, struct frame *frame, struct arena *mem, struct err *err)
+{
+    json_t *result;
+
+    switch (frame->type) {
+    case FRAME_HELLO:
+        return spec_read(&hello_spec, payload, &frame->hello, SPEC_WHOLE, mem, err);
+    case FRAME_HEARTBEAT:
+        return read_heartbeat(payload, &frame->heartbeat, mem, err);
+    case FRAME_ERROR:
+        return spec_read(&error_spec, payload, &frame->error, SPEC_WHOLE, mem, err);
+    case FRAME_RESULT:
+        result = json_object_get(payload, "result");
+        frame->result = result == NULL ? "null" : json_text(result, 0, mem);
+        return true;
+    case FRAME_OTHER:
+        break;
+    }
+    return true;
+}
+
+bool
+frame_read(const char *text, size_t n, struct frame *frame, struct arena *mem, struct err *err)
+{
+    struct envelope envelope = { 0 };
+    json_t *body = json_read_within(text, n, FRAME_NODES_MAX, mem, err);
+
+    *frame = (struct frame){ .type = FRAME_OTHER };
+    if (body == NULL)
+        return false;
+    if (!json_is_object(body))
+        return err_set(err, ERR_VALIDATION_ERROR, NULL, "A frame is a JSON object.");
+    bool good = spec_read(&envelope_spec, body, &envelope, SPEC_WHOLE, mem, err);
+    frame->id = envelope.id;
+    if (!good)
+        return false;
+    json_t *payload = json_object_get(body, "payload");
+    frame->type = type_of(envelope.type);
+    frame->in_reply_to = envelope.in_reply_to;
+    if (!json_is_object(payload))
+        return frame->type == FRAME_OTHER ||
+               err_set(err, ERR_VALIDATION_ERROR, "payload", "payload: must be an object.");
+    return read_payload(payload, frame, mem, err);
+}
+
+/* ---- writing ---- */
+
+static void
+put_string(struct buf *buf, const char *text)
+{
+    json_t *json = json_string(text);
+    char *quoted = must(json_dumps(must(json), JSON_ENCODE_ANY | JSON_COMPACT));
+
+    buf_text(buf, quoted);
+    free(quoted);
+    json_decref(json);
+}
+
+/* {"v":1,"type":…,"id":…,"ts":…[,"in_reply_to":…],"payload": */
+static void
+open_envelope(struct buf *buf, const char *type, const char *id, const char *in_reply_to)
+{
+    char fresh[UUID_TEXT_SIZE], ts[CLOCK_TEXT_SIZE];
+    struct uuid uuid = ids_uuid_new();
+
+    buf_printf(buf, "{\"v\":1,\"type\":\"%s\",\"id\":\"%s\",\"ts\":\"%s\"", type,
+               id != NULL ? id : ids_uuid_text(&uuid, fresh), clock_text(clock_wall_ms(), ts));
+    if (in_reply_to != NULL) {
+        buf_text(buf, ",\"in_reply_to\":");
+        put_string(buf, in_reply_to);
+    }
+    buf_text(buf, ",\"payload\":");
+}
+
+/* The text of the buffer, which is wiped, in mem. */
+static char *
+keep(struct buf *buf, struct arena *mem)
+{
+    char *text = arena_textn(mem, buf_bytes(buf), buf_size(buf));
+
+    buf_done(buf);
+    return text;
+}
+
+char *
+frame_welcome(const char *in_reply_to, struct arena *mem)
+{
+    char ts[CLOCK_TEXT_SIZE];
+    struct buf buf;
+
+    buf_init(&buf, 0);
+    open_envelope(&buf, "welcome", NULL, in_reply_to);
+    buf_printf(&buf, "{\"resumed\":false,\"server_time\":\"%s\"}}",
+               clock_text(clock_wall_ms(), ts));
+    return keep(&buf, mem);
+}
+
+char *
+frame_refusal(const char *in_reply_to, const struct err *err, struct arena *mem)
+{
+    struct buf buf;
+
+    buf_init(&buf, 0);
+    open_envelope(&buf, "error", NULL, in_reply_to);
+    buf_text(&buf, "{\"code\":\"PROTOCOL_ERROR\",\"message\":");
+    put_string(&buf, err->reason);
+    buf_text(&buf, "}}");
+    return keep(&buf, mem);
+}
+
+/* {"skill_id":…,"args":…,"session_context":…[,"svantic_auth":…]} */
+static void
+put_dispatch(struct buf *buf, const struct dispatch_text *text)
+{
+    unsigned char span[8];
+    char span_text[2 * sizeof span + 1];
+
+    ids_random(span, sizeof span);
+    ids_hex(span, sizeof span, span_text);
+    buf_text(buf, "{\"skill_id\":");
+    put_string(buf, text->skill_id);
+    buf_printf(buf, ",\"args\":%s,\"session_context\":{\"session_id\":",
+               text->args == NULL ? "{}" : text->args);
+    if (text->session_id == NULL)
+        buf_text(buf, "null");
+    else
+        put_string(buf, text->session_id);
+    buf_printf(buf,
+               ",\"tenant_id\":\"%s\",\"propagation_headers\":{\"traceparent\":\"00-%s-%s-01\"},"
+               "\"parent_trace_id\":\"%s\",\"parent_span_id\":\"%s\"}",
+               text->tenant_id, text->trace_id, span_text, text->trace_id, span_text);
+    if (text->scheme != NULL) {
+        buf_printf(buf, ",\"svantic_auth\":{\"scheme\":\"%s\",\"token\":", text->scheme);
+        put_string(buf, text->token);
+        buf_printf(buf, ",\"expires_at\":%" PRId64 "}", text->expires_at);
+    }
+    buf_text(buf, "}");
+}
+
+char *
+frame_dispatch(const struct dispatch_text *text, struct arena *mem)
+{
+    struct buf buf;
+
+    buf_init(&buf, 0);
+    open_envelope(&buf, "dispatch", text->id, NULL);
+    put_dispatch(&buf, text);
+    buf_text(&buf, "}");
+    return keep(&buf, mem);
+}
+
+char *
+frame_call(const struct dispatch_text *text, struct arena *mem)
+{
+    struct buf buf;
+
+    buf_init(&buf, 0);
+    buf_printf(&buf,
+               "{\"jsonrpc\":\"2.0\",\"id\":\"%s\",\"method\":\"message/send\",\"params\":"
+               "{\"message\":{\"kind\":\"message\",\"messageId\":\"%s\",\"role\":\"user\"",
+               text->id, text->id);
+    if (text->session_id != NULL) {
+        buf_text(&buf, ",\"contextId\":");
+        put_string(&buf, text->session_id);
+    }
+    buf_text(&buf, ",\"parts\":[{\"kind\":\"data\",\"data\":");
+    put_dispatch(&buf, text);
+    buf_text(&buf, "}]}}}");
+    return keep(&buf, mem);
+}
+
+/* ---- what a hosted agent answers ---- */
+
+/* The first data part with a result; else NULL. */
+static json_t *
+result_in_parts(json_t *parts)
+{
+    size_t i;
+    json_t *part;
+
+    json_array_foreach(parts, i, part)
+    {
+        json_t *result = json_object_get(json_object_get(part, "data"), "result");
+
+        if (result != NULL)
+            return result;
+    }
+    return NULL;
+}
+
+/* Of a message, or of a task: its artifacts, then the message of its status. */
+static json_t *
+result_in(json_t *answer)
+{
+    json_t *found = result_in_parts(json_object_get(answer, "parts")), *artifact;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "artifacts"), i, artifact) if (found == NULL) found =
+        result_in_parts(json_object_get(artifact, "parts"));
+    if (found == NULL)
+        found = result_in_parts(json_object_get(
+            json_object_get(json_object_get(answer, "status"), "message"), "parts"));
+    return found;
+}
+
+static bool
+is_failed_task(json_t *answer)
+{
+    const char *state =
+        json_string_value(json_object_get(json_object_get(answer, "status"), "state"));
+
+    return state != NULL && (strcmp(state, "failed") == 0 || strcmp(state, "rejected") == 0 ||
+                             strcmp(state, "canceled") == 0);
+}
+
+static void
+put_error(json_t *fault, struct frame_error *error, struct arena *mem)
+{
+    json_t *code = json_object_get(fault, "code");
+    const char *message = json_string_value(json_object_get(fault, "message"));
+
+    error->code = json_is_integer(code)
+                      ? arena_printf(mem, "%lld", (long long)json_integer_value(code))
+                      : "HANDLER_ERROR";
+    error->message = arena_text(mem, message == NULL ? "The agent gave no message." : message);
+}
+
+const char *
+frame_call_result(const char *text, size_t n, struct frame_error *error, struct arena *mem)
+{
+    struct err err = { 0 };
+    json_t *body = json_read_within(text, n, FRAME_NODES_MAX, mem, &err);
+    json_t *fault = json_object_get(body, "error"), *answer = json_object_get(body, "result");
+
+    if (json_is_object(fault)) {
+        put_error(fault, error, mem);
+        return NULL;
+    }
+    if (!json_is_object(answer)) {
+        *error =
+            (struct frame_error){ "INVALID_ANSWER", "The agent's answer is no JSON-RPC result." };
+        return NULL;
+    }
+    if (is_failed_task(answer)) {
+        *error = (struct frame_error){ "TASK_FAILED", "The agent's task failed." };
+        return NULL;
+    }
+    json_t *result = result_in(answer);
+    return json_text(result != NULL ? result : answer, 0, mem);
+}

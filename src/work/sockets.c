@@ -1,0 +1,537 @@
+/* The life of an agent's socket: hello, welcome, heartbeats and answers, the end. */
+#include "work/sockets.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "work/frames.h"
+#include "work/sockets_priv.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HELLO_MS = 10 * 1000 };
+
+static struct service *
+service_of_socket(const struct agent_socket *s)
+{
+    return loop_service(s->all->loop);
+}
+
+/* ---- closing ---- */
+
+void
+socket_close(struct agent_socket *s, int code, const char *reason)
+{
+    if (s->state == SOCKET_CLOSING)
+        return;
+    s->state = SOCKET_CLOSING;
+    s->entry.closing = true;
+    timers_stop(loop_timers(s->all->loop), &s->timer);
+    ws_resume(s->ws);
+    ws_close(s->ws, code, reason);
+    metrics_count(LABELLED_SOCKET_CLOSES, reason, 0);
+}
+
+static void
+leaving_time_is_up(struct timer *timer)
+{
+    struct agent_socket *s =
+        (struct agent_socket *)((char *)timer - offsetof(struct agent_socket, timer));
+
+    socket_close(s, s->leaving, s->goodbye);
+}
+
+void
+socket_leave(struct agent_socket *s, int code, const char *reason, int within_ms)
+{
+    if (s->state == SOCKET_CLOSING || s->leaving != 0)
+        return;
+    if (s->open.count == 0) {
+        socket_close(s, code, reason);
+        return;
+    }
+    s->leaving = code;
+    s->goodbye = reason;
+    s->timer.fire = leaving_time_is_up;
+    if (within_ms > 0)
+        timers_set(loop_timers(s->all->loop), &s->timer, clock_ms() + within_ms);
+}
+
+/* Tells why, then closes: the agent is not to try again like this. */
+static void
+refuse_frame(struct agent_socket *s, const char *id, const struct err *err, struct arena *mem)
+{
+    const char *text = frame_refusal(id, err, mem);
+
+    log_event(LOG_INFO, "socket_protocol_error", LOG_T("instance", s->instance_id),
+              LOG_T("reason", err->reason));
+    if (ws_send(s->ws, text, strlen(text)))
+        socket_close(s, CLOSE_PROTOCOL_ERROR, "protocol_error");
+    else
+        socket_close(s, WS_TRY_LATER, "slow_consumer");
+}
+
+static void
+refuse_for(struct agent_socket *s, const struct frame *frame, const char *reason, struct arena *mem)
+{
+    struct err err = { 0 };
+
+    err_set(&err, ERR_VALIDATION_ERROR, NULL, reason);
+    refuse_frame(s, frame->id, &err, mem);
+}
+
+/* ---- what the writer is told, and says ---- */
+
+static struct fleet_row
+row_of(const struct agent_socket *s)
+{
+    return (struct fleet_row){ .org = s->org,
+                               .instance_id = s->instance_id,
+                               .status = -1,
+                               .sessions = -1,
+                               .max_sessions = -1,
+                               .reported_failures = -1,
+                               .holds = s->state == SOCKET_READY ? s->entry.fence : 0 };
+}
+
+static void sign_came(struct loop_mail *mail);
+
+/* On the writer's thread. */
+static void
+send_sign_back(struct sign *sign, const struct err *err)
+{
+    struct agent_socket *s =
+        (struct agent_socket *)((char *)sign - offsetof(struct agent_socket, sign));
+
+    s->sign_err = *err;
+    s->mail.read = sign_came;
+    loop_send(s->all->loop, &s->mail);
+}
+
+/* Gives the writer what s->sign.row says; false when its queue is full. */
+static bool
+send_sign(struct agent_socket *s)
+{
+    assert(!s->sign_out);
+    s->sign.then = send_sign_back;
+    s->sign_err = (struct err){ 0 };
+    s->sign_out = writer_sign_of(service_of_socket(s)->writer, &s->sign);
+    return s->sign_out;
+}
+
+static void
+tell_gone(struct agent_socket *s, int64_t fence)
+{
+    struct fleet_row row = row_of(s);
+
+    row.gone = fence;
+    row.left = !s->quiet;
+    writer_fleet(service_of_socket(s)->writer, &row);
+}
+
+static void
+free_socket(struct agent_socket *s)
+{
+    struct sockets *all = s->all;
+
+    if (s->prev != NULL)
+        s->prev->next = s->next;
+    else
+        all->first = s->next;
+    if (s->next != NULL)
+        s->next->prev = s->prev;
+    all->count--;
+    table_done(&s->open);
+    free(s->hello_id);
+    free(s);
+}
+
+struct overtaking {
+    struct loop_mail mail;
+    struct loop *loop;
+    struct uuid instance;
+    int64_t fence;
+};
+
+/* A newer socket of the instance is there: older ones of this loop close. */
+static void
+read_overtaking(struct loop_mail *mail)
+{
+    struct overtaking *o = (struct overtaking *)((char *)mail - offsetof(struct overtaking, mail));
+    struct hub *hub = loop_service(o->loop)->mesh.hub;
+    struct hub_entry *older;
+
+    while ((older = hub_own(hub, &o->instance, o->loop, o->fence)) != NULL) {
+        struct agent_socket *s =
+            (struct agent_socket *)((char *)older - offsetof(struct agent_socket, entry));
+
+        s->quiet = true;
+        delivery_end_all(s, ERR_AGENT_DISCONNECTED);
+        socket_close(s, CLOSE_SUPERSEDED, "superseded");
+    }
+    free(o);
+}
+
+static void
+overtake(void *arg, struct loop *loop)
+{
+    const struct agent_socket *s = arg;
+    struct overtaking *o = must(calloc(1, sizeof *o));
+
+    *o = (struct overtaking){
+        { { NULL }, read_overtaking }, loop, s->entry.node.key, s->entry.fence
+    };
+    loop_send(loop, &o->mail);
+}
+
+static void
+become_ready(struct agent_socket *s)
+{
+    struct arena *mem = arena_new();
+    const char *welcome = frame_welcome(s->hello_id, mem);
+
+    free(s->hello_id);
+    s->hello_id = NULL;
+    s->entry.fence = s->sign.row.fence;
+    s->state = SOCKET_READY;
+    s->in_hub = true;
+    hub_put(service_of_socket(s)->mesh.hub, &s->entry, overtake, s);
+    if (ws_send(s->ws, welcome, strlen(welcome)))
+        ws_resume(s->ws);
+    else
+        socket_close(s, WS_TRY_LATER, "slow_consumer");
+    arena_free(mem);
+    if (s->all->draining)
+        socket_leave(s, WS_RESTART, "restart", 0);
+}
+
+/* The writer has answered: the socket may stay, or it has lost its place. */
+static void
+judge(struct agent_socket *s)
+{
+    const struct fleet_row *row = &s->sign.row;
+    bool connecting = s->state == SOCKET_CONNECTING;
+
+    if (s->sign_err.code != ERR_NONE) {
+        if (connecting)
+            socket_close(s, WS_TRY_LATER, "overloaded");
+    } else if (!row->applied) {
+        s->quiet = true;
+        socket_leave(s, CLOSE_DEREGISTERED, "deregistered", connecting ? 0 : 5000);
+    } else if (connecting && row->fence != 0) {
+        become_ready(s);
+    } else if (row->fence != s->entry.fence) {
+        s->quiet = true;
+        delivery_end_all(s, ERR_AGENT_DISCONNECTED);
+        socket_close(s, CLOSE_SUPERSEDED, "superseded");
+    }
+}
+
+static void
+look_again(struct agent_socket *s)
+{
+    if (s->sign_out) {
+        s->asked_again = true;
+        return;
+    }
+    s->asked_again = false;
+    s->sign.row = row_of(s);
+    if (!send_sign(s))
+        s->asked_again = true; /* with the next heartbeat */
+}
+
+static void
+sign_came(struct loop_mail *mail)
+{
+    struct agent_socket *s =
+        (struct agent_socket *)((char *)mail - offsetof(struct agent_socket, mail));
+    const struct fleet_row *row = &s->sign.row;
+    bool placed = row->connect && s->sign_err.code == ERR_NONE && row->applied && row->fence != 0;
+
+    s->sign_out = false;
+    if (s->ws == NULL || s->state == SOCKET_CLOSING) {
+        /* It was written that the socket is here, and it is not any more. */
+        if (placed && !s->in_hub)
+            tell_gone(s, row->fence);
+        if (s->ws == NULL)
+            free_socket(s);
+        return;
+    }
+    judge(s);
+    if (s->asked_again && s->state == SOCKET_READY)
+        look_again(s);
+}
+
+/* ---- what the agent says ---- */
+
+static void
+hello_came(struct agent_socket *s, const struct frame *frame, struct arena *mem)
+{
+    if (strcmp(frame->hello.instance_id, s->instance_id) != 0 ||
+        strcmp(frame->hello.agent_type, s->agent_type) != 0) {
+        refuse_for(s, frame, "instance_id and agent_type must be those that registered.", mem);
+        return;
+    }
+    timers_stop(loop_timers(s->all->loop), &s->timer);
+    s->hello_id = must(strdup(frame->id));
+    s->state = SOCKET_CONNECTING;
+    s->sign.row = row_of(s);
+    s->sign.row.connect = true;
+    /* What it says next waits until there is a place to say it from. */
+    ws_pause(s->ws);
+    if (!send_sign(s))
+        socket_close(s, WS_TRY_LATER, "overloaded");
+}
+
+static void
+heartbeat_came(struct agent_socket *s, const struct frame *frame, struct arena *mem)
+{
+    const struct frame_heartbeat *beat = &frame->heartbeat;
+    struct fleet_row row = row_of(s);
+
+    if (beat->instance_id != NULL && strcmp(beat->instance_id, s->instance_id) != 0) {
+        refuse_for(s, frame, "instance_id must be that of the socket.", mem);
+        return;
+    }
+    row.seen = true;
+    row.status = beat->status;
+    row.sessions = beat->sessions;
+    row.max_sessions = beat->max_sessions;
+    row.reported_failures = beat->failures;
+    if (s->sign_out) {
+        writer_fleet(service_of_socket(s)->writer, &row);
+        return;
+    }
+    /* The answer tells whether the socket has still its place. */
+    s->asked_again = false;
+    s->sign.row = row;
+    if (!send_sign(s))
+        metrics_add(METRIC_SOCKET_FRAMES_IGNORED, 1);
+}
+
+static void
+frame_came(struct agent_socket *s, const struct frame *frame, struct arena *mem)
+{
+    bool known = true;
+
+    if (s->state == SOCKET_NEW) {
+        if (frame->type == FRAME_HELLO)
+            hello_came(s, frame, mem);
+        else
+            refuse_for(s, frame, "The first frame must be hello.", mem);
+        return;
+    }
+    switch (frame->type) {
+    case FRAME_HELLO:
+        refuse_for(s, frame, "hello must be said once.", mem);
+        break;
+    case FRAME_HEARTBEAT:
+        heartbeat_came(s, frame, mem);
+        break;
+    case FRAME_RESULT:
+        known = delivery_result(s, frame->in_reply_to, frame->result);
+        break;
+    case FRAME_ERROR:
+        known = delivery_error(s, frame->in_reply_to, frame->error.code, frame->error.message);
+        break;
+    case FRAME_OTHER:
+        known = false;
+        break;
+    }
+    if (!known)
+        metrics_add(METRIC_SOCKET_FRAMES_IGNORED, 1);
+}
+
+static void
+text_came(void *arg, const char *text, size_t size)
+{
+    struct agent_socket *s = arg;
+    struct arena *mem = arena_new();
+    struct frame frame;
+    struct err err = { 0 };
+
+    if (s->state == SOCKET_CLOSING)
+        ;
+    else if (frame_read(text, size, &frame, mem, &err))
+        frame_came(s, &frame, mem);
+    else
+        refuse_frame(s, frame.id, &err, mem);
+    arena_free(mem);
+}
+
+static void
+closed(void *arg, int code, const char *reason)
+{
+    struct agent_socket *s = arg;
+    struct service *service = service_of_socket(s);
+
+    log_event(LOG_INFO, "socket_closed", LOG_T("instance", s->instance_id), LOG_N("code", code),
+              LOG_T("reason", reason));
+    if (s->state != SOCKET_CLOSING)
+        metrics_count(LABELLED_SOCKET_CLOSES, code == WS_NORMAL ? "client_close" : "peer", 0);
+    s->state = SOCKET_CLOSING;
+    s->entry.closing = true;
+    s->ws = NULL;
+    s->leaving = 0;
+    timers_stop(loop_timers(s->all->loop), &s->timer);
+    delivery_end_all(s, ERR_AGENT_DISCONNECTED);
+    if (s->in_hub) {
+        hub_take(service->mesh.hub, &s->entry);
+        tell_gone(s, s->entry.fence);
+    }
+    metrics_add(METRIC_SOCKETS, -1);
+    atomic_fetch_sub(&service->mesh.sockets, 1);
+    if (!s->sign_out)
+        free_socket(s);
+}
+
+static const struct ws_events events = { .text = text_came, .closed = closed };
+
+/* ---- the handshake has been answered ---- */
+
+static void
+hello_is_late(struct timer *timer)
+{
+    struct agent_socket *s =
+        (struct agent_socket *)((char *)timer - offsetof(struct agent_socket, timer));
+
+    socket_close(s, CLOSE_TIMEOUT, "hello_timeout");
+}
+
+void
+socket_take(void *arg, int fd, const char *extra, size_t n)
+{
+    struct agent_socket *s = arg;
+    struct sockets *all = s->all;
+    struct service *service = service_of_socket(s);
+
+    s->next = all->first;
+    if (s->next != NULL)
+        s->next->prev = s;
+    all->first = s;
+    all->count++;
+    if (fd < 0) {
+        atomic_fetch_sub(&service->mesh.sockets, 1);
+        free_socket(s);
+        return;
+    }
+    metrics_add(METRIC_SOCKETS, 1);
+    metrics_add(METRIC_SOCKETS_OPENED, 1);
+    s->ws = ws_open(loop_poll(all->loop), loop_timers(all->loop), fd, extra, n, &events,
+                    &service->mesh.ws, s);
+    s->timer.fire = hello_is_late;
+    timers_set(loop_timers(all->loop), &s->timer, clock_ms() + HELLO_MS);
+}
+
+/* ---- all of a loop ---- */
+
+struct sockets *
+sockets_new(struct loop *loop)
+{
+    struct sockets *all = must(calloc(1, sizeof *all));
+
+    all->loop = loop;
+    return all;
+}
+
+void
+sockets_free(struct sockets *all)
+{
+    while (all->first != NULL) {
+        struct agent_socket *s = all->first;
+
+        if (s->in_hub && s->ws != NULL)
+            hub_take(service_of_socket(s)->mesh.hub, &s->entry);
+        if (s->ws != NULL)
+            ws_drop(s->ws);
+        timers_stop(loop_timers(all->loop), &s->timer);
+        free_socket(s);
+    }
+    free(all);
+}
+
+size_t
+sockets_count(const struct sockets *all)
+{
+    return all->count;
+}
+
+void
+sockets_drain(struct sockets *all)
+{
+    all->draining = true;
+    for (struct agent_socket *s = all->first; s != NULL; s = s->next) {
+        s->quiet = true;
+        if (s->ws != NULL)
+            socket_leave(s, WS_RESTART, "restart", 0);
+    }
+}
+
+void
+sockets_hurry(struct sockets *all)
+{
+    all->draining = true;
+    for (struct agent_socket *s = all->first, *next; s != NULL; s = next) {
+        next = s->next;
+        s->quiet = true;
+        if (s->ws == NULL)
+            continue;
+        delivery_end_all(s, ERR_DRAINING);
+        socket_close(s, WS_RESTART, "restart");
+    }
+}
+
+/* ---- what was heard elsewhere ---- */
+
+struct hearsay {
+    struct loop_mail mail;
+    struct loop *loop;
+    struct uuid instance;
+    bool all;
+};
+
+static void
+read_hearsay(struct loop_mail *mail)
+{
+    struct hearsay *h = (struct hearsay *)((char *)mail - offsetof(struct hearsay, mail));
+    struct sockets *all = loop_sockets(h->loop);
+    struct hub_entry *entry =
+        h->all ? NULL : hub_own(loop_service(h->loop)->mesh.hub, &h->instance, h->loop, 0);
+
+    if (entry != NULL)
+        look_again((struct agent_socket *)((char *)entry - offsetof(struct agent_socket, entry)));
+    for (struct agent_socket *s = h->all ? all->first : NULL; s != NULL; s = s->next)
+        if (s->state == SOCKET_READY)
+            look_again(s);
+    free(h);
+}
+
+static void
+pass_on(struct loop *loop, const struct uuid *id)
+{
+    struct hearsay *h = must(calloc(1, sizeof *h));
+
+    h->mail.read = read_hearsay;
+    h->loop = loop;
+    h->all = id == NULL;
+    if (id != NULL)
+        h->instance = *id;
+    loop_send(loop, &h->mail);
+}
+
+void
+sockets_hear(void *arg, enum hint_kind kind, const struct uuid *id)
+{
+    struct service *service = arg;
+    size_t open;
+
+    if (kind != HINT_INSTANCE)
+        return;
+    struct loop *loop = id == NULL ? NULL : hub_find(service->mesh.hub, id, &open);
+    if (loop != NULL)
+        pass_on(loop, id);
+    for (int i = 0; id == NULL && i < service->nloops; i++)
+        pass_on(service->loops[i], NULL);
+}
