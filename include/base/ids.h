@@ -34,6 +34,9 @@ bool ids_is_permanent(const char *text);
 enum { REQUEST_ID_SIZE = 29 };
 char *ids_request(char out[REQUEST_ID_SIZE]);
 
+/* What a hex digit of either case counts; -1: it is none. */
+int ids_hex_digit(char c);
+
 /* n bytes as 2n lower-case hex digits and a NUL. */
 char *ids_hex(const void *bytes, size_t n, char *out);
 

@@ -36,4 +36,8 @@ struct identity *identities_edit(struct unit *u, const char *id, identities_over
  * identities_get, and AGENT_ALREADY_DECOMMISSIONED. */
 bool identities_decommission(struct unit *u, const char *id, struct err *err) MUST_CHECK;
 
+/* Chore: adds up a bounded number of changes of how many agents organizations have. *more: there
+ * may be others. May run on several nodes at once. */
+bool identities_count_up(struct unit *u, bool *more, struct err *err) MUST_CHECK;
+
 #endif

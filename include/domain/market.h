@@ -12,8 +12,4 @@ struct numbered_page *market_list(struct unit *u, const struct card_filter *filt
 /* VALIDATION_ERROR on agentId unless it is a UUID; AGENT_NOT_FOUND also when it is not public. */
 struct card *market_get(struct unit *u, const char *id, struct err *err) MUST_CHECK;
 
-/* The DID of an agent, or with id NULL of this service (did:web, a port's colon as %3A); NULL when
- * the service has no address of its own. In mem. */
-char *market_did(const struct core *core, const char *id, struct arena *mem);
-
 #endif

@@ -37,6 +37,15 @@ const char *signing_verify(struct unit *u, const char *token, const char *type,
  * there is none. */
 const char *signing_jwks(struct unit *u, struct err *err) MUST_CHECK;
 
+/* A published key by itself. */
+struct signing_public {
+    int64_t number;  /* its own for ever               */
+    const char *jwk; /* public members, as JSON text   */
+};
+
+/* The keys of signing_jwks, one by one: a list of struct signing_public. */
+struct list *signing_published(struct unit *u, struct err *err) MUST_CHECK;
+
 /* A new key of alg: published now, signing after publish_ms (at once when it is the first); the one
  * that signs now retires when the last token that it signs has expired. *kid: of the new key. */
 bool signing_rotate(struct unit *u, enum jwt_alg alg, const char **kid, struct err *err) MUST_CHECK;

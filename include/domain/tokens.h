@@ -15,6 +15,8 @@ enum { TOKEN_LIFE_S = 3600 };
 struct token_request {
     const char *grant_type, *scope, *resource, *nonce;
     struct client_proof proof;
+    bool (*admit)(void *arg, struct err *err); /* asked once the client is proved; NULL: nobody */
+    void *arg;
 };
 
 struct token_grant {
@@ -25,9 +27,9 @@ struct token_grant {
 
 /* The client credentials grant (RFC 6749, section 4.4). In this order: VALIDATION_ERROR (a
  * parameter is missing), UNSUPPORTED_GRANT_TYPE, INVALID_SCOPE (no scope of ours), INVALID_TARGET
- * (RFC 8707: no address of ours), then as clients_prove, INVALID_SCOPE (not for this client),
- * TIER_LIMIT_EXCEEDED with the facts limit and current. A token is counted, signed and in the audit
- * log together, or not at all. */
+ * (RFC 8707: no address of ours), then as clients_prove, what admit says, INVALID_SCOPE (not for
+ * this client), TIER_LIMIT_EXCEEDED with the facts limit and current. A token is counted, signed
+ * and in the audit log together, or not at all. */
 struct token_grant *tokens_issue(struct unit *u, const struct token_request *want,
                                  struct err *err) MUST_CHECK;
 

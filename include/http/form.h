@@ -15,8 +15,11 @@ enum { FORM_PARAMS_MAX = 32 };
  * given twice, too many, a NUL, a broken escape, bytes that are not UTF-8). */
 json_t *form_read(const char *bytes, size_t n, struct arena *mem, struct err *err) MUST_CHECK;
 
-/* n bytes of text, percent-decoded ("+" is a space) into mem; NULL when an escape is broken or a
- * NUL is in it. */
+/* n bytes of text, percent-decoded into mem, with plus for each "+" that is not escaped; NULL when
+ * an escape is broken or a NUL is in it. */
+char *form_unescape(const char *text, size_t n, char plus, struct arena *mem);
+
+/* The same for names and values of a form or a query, where "+" is a space. */
 char *form_decode(const char *text, size_t n, struct arena *mem);
 
 #endif

@@ -65,6 +65,7 @@ struct request {
     int64_t deadline_ms; /* clock_ms: parked work must be back by then        */
     struct unit *unit;   /* set on a worker                                   */
     struct http_conn *conn;
+    const char *issuer;         /* our public address; NULL: none                    */
     struct err err;             /* why it failed, when it did                        */
     int64_t etag;               /* set by the handler: row version; 0: no ETag       */
     bool parked;                /* set by a ROUTE_LOOP handler that answers later    */

@@ -33,7 +33,7 @@ enum route_limit {
     LIMIT_HEARTBEAT, /* per agent, and per address                                       */
     LIMIT_SELF,      /* per agent                                                        */
     LIMIT_OWNER,     /* per API key                                                      */
-    LIMIT_CLIENT,    /* per client_id as given, else per address                         */
+    LIMIT_CLIENT,    /* per client_id as given and address; per client once it is proved */
     LIMIT_VERIFY,    /* per caller                                                       */
     LIMIT_PUBLIC,    /* per address                                                      */
 };
@@ -92,8 +92,8 @@ void router_free(struct router *router);
 /* Finds the row for a raw target and fills rq->route, dialect, path, args, rest, query. Every
  * segment is decoded by itself; %00, %2f, %5c, dot segments, an absolute target and bytes outside
  * printable ASCII are MALFORMED_REQUEST; then NOT_FOUND, or METHOD_NOT_ALLOWED with *allow set to
- * the value of the Allow header (also for OPTIONS, which has no rows). rq->dialect is set to the
- * owner of the prefix even when it fails. */
+ * the value of the Allow header (also for OPTIONS, which has no rows). rq->dialect is set even
+ * when it fails: to that of a row with this path, else to the owner of the longest prefix. */
 bool router_match(const struct router *router, const char *method, const char *target,
                   struct request *rq, const char **allow, struct err *err) MUST_CHECK;
 

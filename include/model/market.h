@@ -15,7 +15,8 @@ struct card {
     const char *owner;
     int env; /* enum deployment_env */
     int64_t published_at;
-    const char *did; /* derived; NULL: this service has no address of its own */
+    const char *email; /* drawn in its DID card alone */
+    const char *did;   /* derived; NULL: this service has no address of its own */
 };
 
 /* search NULL: all. page counts from 1. */

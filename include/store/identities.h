@@ -10,13 +10,15 @@ extern const struct stmt store_identities_stmts[];
 /* What an organization allows. */
 struct org_caps {
     int64_t max_agents;
-    int state; /* enum org_state */
+    int state;      /* enum org_state                                              */
+    int64_t others; /* registrations that may be under way beside this one, unseen */
 };
 
-/* The caps of an organization, held against other registrations until the transaction ends; NULL
- * with err unset when there is none. */
-struct org_caps *store_identities_caps(struct db_tx *tx, const char *org, struct arena *mem,
-                                       struct err *err) MUST_CHECK;
+/* The caps of an organization, held against changes of them, until the transaction ends; NULL with
+ * err unset when there is none. alone: no other registration that asked here is under way then, and
+ * others is 0; so it is in any case where the cap is small. */
+struct org_caps *store_identities_caps(struct db_tx *tx, const char *org, bool alone,
+                                       struct arena *mem, struct err *err) MUST_CHECK;
 
 /* A registration: who is new, and what of it nobody is told. */
 struct identity_new {
@@ -31,9 +33,14 @@ struct identity_new {
 struct identity *store_identities_insert(struct db_tx *tx, const struct identity_new *fresh,
                                          struct arena *mem, struct err *err) MUST_CHECK;
 
-/* Agents of org that are not revoked, counted up to most; -1 on failure. */
-int64_t store_identities_count_living(struct db_tx *tx, const char *org, int64_t most,
-                                      struct arena *mem, struct err *err) MUST_CHECK;
+/* Agents of org that are not revoked; -1 on failure. */
+int64_t store_identities_count_living(struct db_tx *tx, const char *org, struct arena *mem,
+                                      struct err *err) MUST_CHECK;
+
+/* Adds up to most changes of these counts to what is added up; how many, or -1 on failure. Several
+ * may do so at once. */
+int64_t store_identities_fold(struct db_tx *tx, int64_t most, struct arena *mem,
+                              struct err *err) MUST_CHECK;
 
 /* Of any organization; NULL with err unset when there is none. lock: against other writers. */
 struct identity *store_identities_find(struct db_tx *tx, const char *id, struct arena *mem,

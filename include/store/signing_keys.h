@@ -14,6 +14,7 @@ struct signing_key_row {
     int64_t created_at, signs_at, retires_at; /* ms since 1970; retires_at 0: not replaced */
     int64_t now;                              /* roster_now() of the statement             */
     bool is_uncommitted; /* inserted or changed by the transaction that reads it */
+    int64_t number;      /* its own for ever                                     */
 };
 
 struct signing_key_new {

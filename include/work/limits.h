@@ -9,6 +9,10 @@
  * credential or client is used up. RATE_LIMITED with the seconds to wait and the fact limit. */
 bool limits_take(struct service *service, struct request *rq, struct err *err) MUST_CHECK;
 
+/* Counts a request of a client that has proved itself, with all others of this client. The row's
+ * own limit (LIMIT_CLIENT) was counted before by client and address. */
+bool limits_take_proved(struct service *service, struct request *rq, struct err *err) MUST_CHECK;
+
 /* Counts a refused credential against the client's address; false with RATE_LIMITED in place of
  * the refusal when there were too many. */
 bool limits_take_refusal(struct service *service, const struct request *rq, struct err *err);

@@ -127,12 +127,19 @@ ids_hex(const void *bytes, size_t n, char *out)
     return out;
 }
 
-static int
-hex_value(char c)
+int
+ids_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
+    c = (char)(c | 0x20);
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int
+lower_digit(char c)
+{
+    return c >= 'A' && c <= 'F' ? -1 : ids_hex_digit(c);
 }
 
 bool
@@ -143,7 +150,7 @@ ids_unhex(const char *hex, void *bytes, size_t n)
     if (strlen(hex) != 2 * n)
         return false;
     for (size_t i = 0; i < n; i++) {
-        int high = hex_value(hex[2 * i]), low = hex_value(hex[2 * i + 1]);
+        int high = lower_digit(hex[2 * i]), low = lower_digit(hex[2 * i + 1]);
 
         if (high < 0 || low < 0)
             return false;

@@ -157,6 +157,14 @@ head_take(struct unit *u, struct db_tx *tx, const char *org, bool wait, struct e
     return NULL;
 }
 
+/* Begins a transaction with the head held; NULL with err unset as head_take. */
+static struct audit_head *
+begin(struct unit *u, struct db_tx **tx, const char *org, bool wait, struct err *err)
+{
+    *tx = db_begin(u->db, err);
+    return *tx == NULL ? NULL : head_take(u, *tx, org, wait, err);
+}
+
 static struct audit_links *
 links_of(struct unit *u, const struct list *events, struct audit_tie *tie)
 {
@@ -187,13 +195,10 @@ links_of(struct unit *u, const struct list *events, struct audit_tie *tie)
 bool
 audit_seal_org(struct unit *u, const char *org, bool wait, bool *more, struct err *err)
 {
-    struct db_tx *tx DB_SCOPED = db_begin(u->db, err);
+    struct db_tx *tx DB_SCOPED = NULL;
+    struct audit_head *head = begin(u, &tx, org, wait, err);
 
     *more = false;
-    if (tx == NULL)
-        return false;
-
-    struct audit_head *head = head_take(u, tx, org, wait, err);
     if (head == NULL)
         return err->code == ERR_NONE;
     const struct list *events = store_audit_pending(tx, org, SEAL_ROWS, u->mem, err);
@@ -212,15 +217,19 @@ audit_seal_org(struct unit *u, const char *org, bool wait, bool *more, struct er
     return store_audit_chain_extend(tx, head, links, u->mem, err) && db_commit(tx, err);
 }
 
-bool
-audit_seal(struct unit *u, struct err *err)
+typedef struct list *orgs_fn(struct unit *u, const char *after, struct err *err);
+typedef bool org_fn(struct unit *u, const char *org, bool *more, struct err *err);
+
+/* Does something for one organization after another, until the time is up. */
+static bool
+each_org(struct unit *u, int64_t ms, orgs_fn *next, org_fn *act, struct err *err)
 {
-    int64_t until = clock_ms() + SEAL_MS;
+    int64_t until = clock_ms() + ms;
     const char *after = NULL;
     const struct list *orgs;
 
     do {
-        orgs = store_audit_orgs_pending(db_single(u->db), after, ORGS, u->mem, err);
+        orgs = next(u, after, err);
         if (orgs == NULL)
             return false;
         for (size_t i = 0; i < orgs->n; i++) {
@@ -228,11 +237,29 @@ audit_seal(struct unit *u, struct err *err)
 
             after = ((const struct audit_org *)orgs->v[i])->id;
             while (more && clock_ms() < until)
-                if (!audit_seal_org(u, after, false, &more, err))
+                if (!act(u, after, &more, err))
                     return false;
         }
     } while (orgs->n == ORGS && clock_ms() < until);
     return true;
+}
+
+static struct list *
+orgs_pending(struct unit *u, const char *after, struct err *err)
+{
+    return store_audit_orgs_pending(db_single(u->db), after, ORGS, u->mem, err);
+}
+
+static bool
+seal_org(struct unit *u, const char *org, bool *more, struct err *err)
+{
+    return audit_seal_org(u, org, false, more, err);
+}
+
+bool
+audit_seal(struct unit *u, struct err *err)
+{
+    return each_org(u, SEAL_MS, orgs_pending, seal_org, err);
 }
 
 /* The last of the links that may go: old, and fitting its chain. */
@@ -257,13 +284,10 @@ last_old(const struct audit_head *head, const struct list *links, int64_t kept_m
 static bool
 purge_org(struct unit *u, const char *org, bool *more, struct err *err)
 {
-    struct db_tx *tx DB_SCOPED = db_begin(u->db, err);
+    struct db_tx *tx DB_SCOPED = NULL;
+    struct audit_head *head = begin(u, &tx, org, false, err);
 
     *more = false;
-    if (tx == NULL)
-        return false;
-
-    struct audit_head *head = head_take(u, tx, org, false, err);
     if (head == NULL)
         return err->code == ERR_NONE;
     int64_t anchor = head->anchor_position;
@@ -283,26 +307,14 @@ purge_org(struct unit *u, const char *org, bool *more, struct err *err)
     return store_audit_chain_purge(tx, head, u->mem, err) && db_commit(tx, err);
 }
 
+static struct list *
+orgs_old(struct unit *u, const char *after, struct err *err)
+{
+    return store_audit_orgs_old(db_single(u->db), after, u->core->audit_kept_ms, ORGS, u->mem, err);
+}
+
 bool
 audit_purge(struct unit *u, struct err *err)
 {
-    int64_t until = clock_ms() + PURGE_MS;
-    const char *after = NULL;
-    const struct list *orgs;
-
-    do {
-        orgs = store_audit_orgs_old(db_single(u->db), after, u->core->audit_kept_ms, ORGS, u->mem,
-                                    err);
-        if (orgs == NULL)
-            return false;
-        for (size_t i = 0; i < orgs->n; i++) {
-            bool more = true;
-
-            after = ((const struct audit_org *)orgs->v[i])->id;
-            while (more && clock_ms() < until)
-                if (!purge_org(u, after, &more, err))
-                    return false;
-        }
-    } while (orgs->n == ORGS && clock_ms() < until);
-    return true;
+    return each_org(u, PURGE_MS, orgs_old, purge_org, err);
 }

@@ -95,9 +95,9 @@ org_of(struct unit *u, const struct identity_draft *draft)
 }
 
 static const struct org_caps *
-caps_of(struct unit *u, struct db_tx *tx, const char *org, struct err *err)
+caps_of(struct unit *u, struct db_tx *tx, const char *org, bool alone, struct err *err)
 {
-    const struct org_caps *caps = store_identities_caps(tx, org, u->mem, err);
+    const struct org_caps *caps = store_identities_caps(tx, org, alone, u->mem, err);
 
     if (caps == NULL && err->code == ERR_NONE)
         err_set(err, ERR_VALIDATION_ERROR, "organization_id", "There is no such organization.");
@@ -108,34 +108,40 @@ caps_of(struct unit *u, struct db_tx *tx, const char *org, struct err *err)
     return caps;
 }
 
+/* As many as may register beside each other are kept free of the cap: see identities_register. */
 static bool
-is_full(struct unit *u, struct db_tx *tx, const char *org, int64_t most, struct err *err)
+is_full(struct unit *u, struct db_tx *tx, const char *org, const struct org_caps *caps,
+        struct err *err)
 {
-    int64_t current = store_identities_count_living(tx, org, most, u->mem, err);
+    int64_t current = store_identities_count_living(tx, org, u->mem, err);
+    long long most = caps->max_agents;
 
-    if (current < most)
+    if (current < most - caps->others)
         return false;
+    if (caps->others > 0)
+        return true;
     err_setf(err, ERR_TIER_LIMIT_EXCEEDED, NULL,
-             "Free tier limit of %lld registered agents has been reached.", (long long)most);
+             "Free tier limit of %lld registered agents has been reached.", most);
     err_fact_number(err, "limit", most);
     err_fact_number(err, "current", current);
     return true;
 }
 
 static struct identity *
-insert(struct unit *u, struct db_tx *tx, struct identity *fresh, int64_t max_agents,
+insert(struct unit *u, struct db_tx *tx, struct identity *fresh, const struct org_caps *caps,
        struct err *err)
 {
     /* Its agent token is nobody's until the owner asks for one. */
     struct token token = token_new(TOKEN_AGENT, u->mem);
-    const struct identity_new new = { fresh, bytes_of_digest(&token.hash), token.hint, max_agents };
+    const struct identity_new new = { fresh, bytes_of_digest(&token.hash), token.hint,
+                                      caps->max_agents - caps->others };
 
     for (int i = 0; i < PERMANENT_TRIES; i++) {
         fresh->permanent_id = ids_permanent(u->mem);
         struct identity *row = store_identities_insert(tx, &new, u->mem, err);
         if (row != NULL || err->code != ERR_NONE)
             return row;
-        if (is_full(u, tx, fresh->org_id, max_agents, err) || err->code != ERR_NONE)
+        if (is_full(u, tx, fresh->org_id, caps, err) || err->code != ERR_NONE)
             return NULL;
     }
     err_fault(err, ERR_INTERNAL_ERROR, "no free permanent id in %d tries", PERMANENT_TRIES);
@@ -158,8 +164,9 @@ write_event(struct unit *u, struct db_tx *tx, enum audit_action action,
     return audit_write(u, tx, &entry, err);
 }
 
-struct identity *
-identities_register(struct unit *u, const struct identity_draft *draft, struct err *err)
+/* NULL with err unset: there may be no room, and to say so one must be alone. */
+static struct identity *
+try_to_register(struct unit *u, const struct identity_draft *draft, bool alone, struct err *err)
 {
     struct db_tx *tx DB_SCOPED = db_begin(u->db, err);
     if (tx == NULL)
@@ -173,16 +180,38 @@ identities_register(struct unit *u, const struct identity_draft *draft, struct e
                               .capabilities = draft->capabilities,
                               .owner = draft->owner,
                               .env = draft->env };
-    const struct org_caps *caps = caps_of(u, tx, fresh.org_id, err);
+    const struct org_caps *caps = caps_of(u, tx, fresh.org_id, alone, err);
     if (caps == NULL)
         return NULL;
 
-    struct identity *row = insert(u, tx, &fresh, caps->max_agents, err);
+    struct identity *row = insert(u, tx, &fresh, caps, err);
     if (err->code == ERR_AGENT_ALREADY_EXISTS)
         err_fact_text(err, "email", draft->email);
     return row != NULL && write_event(u, tx, AUDIT_AGENT_CREATED, row, err) && db_commit(tx, err)
                ? row
                : NULL;
+}
+
+/* Far from its cap an organization takes registrations side by side: each sees at least all but
+ * those under way, and of these there are no more than the database has connections. Near the cap,
+ * one at a time, once all under way have ended: then the count is the truth. Inside a transaction
+ * there is no second try: who is in with others cannot wait for them to leave. */
+struct identity *
+identities_register(struct unit *u, const struct identity_draft *draft, struct err *err)
+{
+    struct identity *row = try_to_register(u, draft, db_in_transaction(u->db), err);
+
+    return row != NULL || err->code != ERR_NONE ? row : try_to_register(u, draft, true, err);
+}
+
+bool
+identities_count_up(struct unit *u, bool *more, struct err *err)
+{
+    enum { FOLD_ROWS = 5000 };
+    int64_t n = store_identities_fold(db_single(u->db), FOLD_ROWS, u->mem, err);
+
+    *more = n == FOLD_ROWS;
+    return n >= 0;
 }
 
 /* ---- changing ---- */

@@ -1,40 +1,14 @@
 /* The public catalogue. */
 #include "domain/market.h"
 
-#include "base/buf.h"
+#include "domain/dids.h"
 #include "domain_priv.h"
 #include "store/market.h"
-
-#include <string.h>
-
-char *
-market_did(const struct core *core, const char *id, struct arena *mem)
-{
-    const char *host = core->issuer == NULL ? NULL : strstr(core->issuer, "://");
-    struct buf did;
-
-    if (host == NULL)
-        return NULL;
-    buf_init(&did, 0);
-    buf_text(&did, "did:web:");
-    /* A port is escaped; segments of a path are set off by colons. */
-    for (host += 3; *host != '\0'; host++) {
-        if (*host == ':')
-            buf_text(&did, "%3A");
-        else
-            buf_put(&did, *host == '/' ? ":" : host, 1);
-    }
-    if (id != NULL)
-        buf_printf(&did, ":agents:%s", id);
-    char *text = arena_textn(mem, buf_bytes(&did), buf_size(&did));
-    buf_done(&did);
-    return text;
-}
 
 static struct card *
 draw(struct unit *u, struct card *card)
 {
-    card->did = market_did(u->core, card->id, u->mem);
+    card->did = dids_name(u->core, card->id, u->mem);
     return card;
 }
 

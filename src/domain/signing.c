@@ -28,7 +28,7 @@ struct key_table {
     struct known_key {
         struct jwt_key *open;    /* public                              */
         struct jwt_key *private; /* NULL: its envelope does not open     */
-        int64_t signs_at, retires_at;
+        int64_t signs_at, retires_at, number;
     } keys[];
 };
 
@@ -140,7 +140,9 @@ put_key(const struct core *core, struct key_table *table, const struct signing_k
     struct known_key *key = &table->keys[table->n];
     struct err why = { 0 };
 
-    *key = (struct known_key){ .signs_at = row->signs_at, .retires_at = row->retires_at };
+    *key = (struct known_key){ .signs_at = row->signs_at,
+                               .retires_at = row->retires_at,
+                               .number = row->number };
     key->open = jwt_key_read((enum jwt_alg)row->alg, row->kid, row->public_jwk,
                              strlen(row->public_jwk), &why);
     if (key->open == NULL) {
@@ -402,6 +404,29 @@ signing_jwks(struct unit *u, struct err *err)
     const char *set = jwt_set(keys, n, u->mem);
     table_done(u->core->signing, table);
     return set;
+}
+
+struct list *
+signing_published(struct unit *u, struct err *err)
+{
+    struct key_table *table = know_signer(u, JWT_RS256, err);
+    struct list *keys = ARENA_NEW(u->mem, struct list);
+
+    if (table == NULL)
+        return NULL;
+    keys->v = arena_alloc(u->mem, (table->n + 1) * sizeof *keys->v);
+    int64_t now = now_of(table);
+    for (size_t i = 0; i < table->n; i++) {
+        struct signing_public *key = ARENA_NEW(u->mem, struct signing_public);
+
+        if (!is_believed(&table->keys[i], now))
+            continue;
+        key->number = table->keys[i].number;
+        key->jwk = arena_text(u->mem, jwt_key_public(table->keys[i].open));
+        keys->v[keys->n++] = key;
+    }
+    table_done(u->core->signing, table);
+    return keys;
 }
 
 bool

@@ -178,6 +178,7 @@ tokens_issue(struct unit *u, const struct token_request *want, struct err *err)
 
     if (!check_request(u, want, &scopes, err) ||
         (client = clients_prove(u, &want->proof, err)) == NULL ||
+        (want->admit != NULL && !want->admit(want->arg, err)) ||
         !choose_scopes(client, &scopes, err))
         return NULL;
 

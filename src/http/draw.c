@@ -111,6 +111,60 @@ keep_headers(struct request *rq)
     rq->reply.nheaders = kept;
 }
 
+/* What was wrong with a bearer credential (RFC 6750, 3.1); NULL: none was given. */
+static const char *
+fault_of(const struct request *rq)
+{
+    static const char bearer[] = "Bearer ";
+    const char *given = request_header(rq, "Authorization");
+
+    if (given == NULL || strncasecmp(given, bearer, sizeof bearer - 1) != 0)
+        return NULL;
+    return rq->err.code == ERR_INSUFFICIENT_SCOPE ? "insufficient_scope" : "invalid_token";
+}
+
+static const char *
+scope_of(const struct err *err)
+{
+    for (unsigned i = 0; i < err->nfacts; i++)
+        if (strcmp(err->facts[i].key, "scope") == 0)
+            return err->facts[i].text;
+    return NULL;
+}
+
+/* The credential that is wanted (RFC 6750, 3), and where a client learns who issues it (RFC 9728,
+ * 5.1): that only for rows that take access tokens. */
+static const char *
+challenge_of(const struct request *rq)
+{
+    bool takes_tokens =
+        rq->route != NULL && (rq->route->who == WHO_KEY || rq->route->who == WHO_CLIENT);
+    const char *fault = rq->err.code == ERR_INVALID_CLIENT ? NULL : fault_of(rq);
+    const char *scope = scope_of(&rq->err), *challenge = "Bearer", *and = " ";
+
+    if (fault != NULL) {
+        challenge = arena_printf(rq->mem, "%s%serror=\"%s\"", challenge, and, fault);
+        and = ", ";
+    }
+    if (fault != NULL && scope != NULL)
+        challenge = arena_printf(rq->mem, "%s%sscope=\"%s\"", challenge, and, scope);
+    if (takes_tokens && rq->issuer != NULL)
+        challenge = arena_printf(
+            rq->mem, "%s%sresource_metadata=\"%s/.well-known/oauth-protected-resource\"", challenge,
+            and, rq->issuer);
+    return challenge;
+}
+
+static void
+put_challenge(struct request *rq)
+{
+    if (rq->client.basic && rq->reply.status == 401)
+        reply_header(rq, "WWW-Authenticate", "Basic realm=\"rosterd\"");
+    else if (rq->reply.status == 401 ||
+             (rq->err.code == ERR_INSUFFICIENT_SCOPE && fault_of(rq) != NULL))
+        reply_header(rq, "WWW-Authenticate", challenge_of(rq));
+}
+
 void
 draw_error(struct request *rq)
 {
@@ -120,9 +174,7 @@ draw_error(struct request *rq)
     assert(rq->err.code != ERR_NONE);
     keep_headers(rq);
     rq->reply.status = status;
-    if (status == 401)
-        reply_header(rq, "WWW-Authenticate",
-                     rq->client.basic ? "Basic realm=\"rosterd\"" : "Bearer");
+    put_challenge(rq);
     if ((status == 429 || status == 503) && wait == 0)
         wait = 1;
     if (wait > 0)

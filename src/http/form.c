@@ -1,28 +1,21 @@
 /* Forms: names and values between "&" and "=", each percent-encoded. */
 #include "http/form.h"
 
+#include "base/ids.h"
+
 #include <string.h>
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 char *
-form_decode(const char *text, size_t n, struct arena *mem)
+form_unescape(const char *text, size_t n, char plus, struct arena *mem)
 {
     char *out = arena_alloc(mem, n + 1), *to = out;
 
     for (size_t i = 0; i < n; i++) {
-        char c = text[i] == '+' ? ' ' : text[i];
+        char c = text[i] == '+' ? plus : text[i];
 
         if (c == '%') {
-            int high = n - i > 2 ? hex_digit(text[i + 1]) : -1;
-            int low = high < 0 ? -1 : hex_digit(text[i + 2]);
+            int high = n - i > 2 ? ids_hex_digit(text[i + 1]) : -1;
+            int low = high < 0 ? -1 : ids_hex_digit(text[i + 2]);
 
             if (low < 0)
                 return NULL;
@@ -34,6 +27,12 @@ form_decode(const char *text, size_t n, struct arena *mem)
         *to++ = c;
     }
     return out;
+}
+
+char *
+form_decode(const char *text, size_t n, struct arena *mem)
+{
+    return form_unescape(text, n, ' ', mem);
 }
 
 static bool

@@ -109,7 +109,8 @@ headers(void)
     openapi_put(all, "RateReset", text_header("When the next minute begins, in Unix seconds."));
     openapi_put(all, "ProxyStatus", text_header("Who answered, and what went wrong (RFC 9209)."));
     openapi_put(all, "Authenticate",
-                text_header("Bearer or Basic: the kind of credential that is wanted."));
+                text_header("Bearer or Basic: the kind of credential that is wanted, and what "
+                            "was wrong with the one given (RFC 6750)."));
     return all;
 }
 

@@ -292,7 +292,8 @@ failure(const struct dialect *dialect, const struct route *route, const enum err
 
     if (status == 429 || status == 503)
         openapi_put(headers, "Retry-After", COMPONENT("headers", "RetryAfter"));
-    if (status == 401)
+    bool may_lack_scope = status == 403 && route->scope != 0;
+    if (status == 401 || may_lack_scope)
         openapi_put(headers, "WWW-Authenticate", COMPONENT("headers", "Authenticate"));
     if (openapi_relays(route) && status >= 502)
         openapi_put(headers, "Proxy-Status", COMPONENT("headers", "ProxyStatus"));

@@ -1,12 +1,14 @@
 /* Finds the row for a raw request target. Rows are few, so they are looked through by segments. */
 #include "http/route.h"
 
+#include "http/form.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEGMENTS_MAX = 12, PARAMS_MAX = 32, ROWS_MAX = 256 };
+enum { SEGMENTS_MAX = 12, PARAMS_MAX = 32, ROWS_MAX = 256, ALLOW_SIZE = 128 };
 
 struct pattern {
     const struct route *route;
@@ -154,41 +156,17 @@ weight(const struct pattern *row)
     return literal;
 }
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* One segment or query part, percent-decoded into mem; NULL when it has an escape that could change
- * the meaning of what is around it, or is no valid escape. */
+/* One segment, percent-decoded into mem; NULL when it has an escape that could change the meaning
+ * of what is around it, or is no valid escape. */
 static char *
-decode(struct arena *mem, const char *text, size_t size, bool query)
+decode(struct arena *mem, const char *text, size_t size)
 {
-    char *out = arena_alloc(mem, size + 1), *to = out;
+    char *out = form_unescape(text, size, '+', mem);
 
-    for (size_t i = 0; i < size; i++) {
-        char c = text[i];
-
-        if (c == '+' && query) {
-            c = ' ';
-        } else if (c == '%') {
-            int high = size - i > 2 ? hex_digit(text[i + 1]) : -1;
-            int low = high < 0 ? -1 : hex_digit(text[i + 2]);
-
-            if (low < 0)
-                return NULL;
-            c = (char)(high << 4 | low);
-            if (c == '\0' || (!query && (c == '/' || c == '\\')))
-                return NULL;
-            i += 2;
-        }
-        *to++ = c;
-    }
-    return !query && (strcmp(out, ".") == 0 || strcmp(out, "..") == 0) ? NULL : out;
+    return out == NULL || strpbrk(out, "/\\") != NULL || strcmp(out, ".") == 0 ||
+                   strcmp(out, "..") == 0
+               ? NULL
+               : out;
 }
 
 static bool
@@ -222,8 +200,8 @@ read_query(const char *text, struct request *rq, struct err *err)
 
             if (rq->query.n == PARAMS_MAX)
                 return malformed(err, "Too many query parameters.");
-            params[rq->query.n].name = decode(rq->mem, text, name, true);
-            params[rq->query.n].value = decode(rq->mem, value, (size_t)(text + size - value), true);
+            params[rq->query.n].name = form_decode(text, name, rq->mem);
+            params[rq->query.n].value = form_decode(value, (size_t)(text + size - value), rq->mem);
             if (params[rq->query.n].name == NULL || params[rq->query.n].value == NULL)
                 return malformed(err, "The query is not well-formed.");
             rq->query.n++;
@@ -259,13 +237,15 @@ route_word(const struct dialect *dialect, enum err_code code)
     return dialect->word == NULL ? err_name(code) : dialect->word(code);
 }
 
-/* The row for the method, and the methods of all rows for this path. */
+/* The row for the method; the methods of all rows for this path; and the dialect of the first of
+ * them, which says what is wrong with others (NULL: there are no rows). */
 static const struct pattern *
-find_row(const struct router *router, const char *method, const struct cut *cut, char *allow,
-         size_t size)
+find_row(const struct router *router, const char *method, const struct cut *cut,
+         char allow[ALLOW_SIZE], const struct dialect **dialect)
 {
     const struct pattern *found = NULL;
 
+    *dialect = NULL;
     allow[0] = '\0';
     for (size_t i = 0; i < router->nrows; i++) {
         const struct pattern *row = &router->rows[i];
@@ -273,11 +253,13 @@ find_row(const struct router *router, const char *method, const struct cut *cut,
 
         if (!row_matches(row, cut))
             continue;
+        if (*dialect == NULL)
+            *dialect = row->dialect;
         if (strstr(allow, name) == NULL) {
             size_t n = strlen(allow);
             const char *and_head = strcmp(name, "GET") == 0 ? ", HEAD" : "";
 
-            snprintf(allow + n, size - n, "%s%s%s", n == 0 ? "" : ", ", name, and_head);
+            snprintf(allow + n, ALLOW_SIZE - n, "%s%s%s", n == 0 ? "" : ", ", name, and_head);
         }
         if (strcmp(name, strcmp(method, "HEAD") == 0 ? "GET" : method) == 0 &&
             (found == NULL || weight(row) > weight(found)))
@@ -299,7 +281,7 @@ read_args(const struct pattern *row, const struct cut *cut, struct request *rq, 
             break;
         }
         assert(n < REQUEST_ARGS_MAX);
-        rq->args[n] = decode(rq->mem, cut->segments[i].text, cut->segments[i].size, false);
+        rq->args[n] = decode(rq->mem, cut->segments[i].text, cut->segments[i].size);
         if (rq->args[n++] == NULL)
             return malformed(err, "The path is not well-formed.");
     }
@@ -313,7 +295,7 @@ check_segments(struct request *rq, struct err *err)
     for (const char *p = rq->path; *p == '/';) {
         size_t size = strcspn(p + 1, "/");
 
-        if (decode(rq->mem, p + 1, size, false) == NULL)
+        if (decode(rq->mem, p + 1, size) == NULL)
             return malformed(err, "The path is not well-formed.");
         p += 1 + size;
     }
@@ -325,7 +307,8 @@ router_match(const struct router *router, const char *method, const char *target
              struct request *rq, const char **allow, struct err *err)
 {
     size_t size = strcspn(target, "?");
-    char methods[128];
+    const struct dialect *knows = NULL;
+    char methods[ALLOW_SIZE];
 
     *allow = NULL;
     rq->path = arena_textn(rq->mem, target, size);
@@ -335,8 +318,9 @@ router_match(const struct router *router, const char *method, const char *target
     if (!check_segments(rq, err))
         return false;
     struct cut cut = cut_path(rq->path, size);
-    const struct pattern *row = find_row(router, method, &cut, methods, sizeof methods);
-    if (row == NULL && methods[0] != '\0') {
+    const struct pattern *row = find_row(router, method, &cut, methods, &knows);
+    if (row == NULL && knows != NULL) {
+        rq->dialect = knows;
         *allow = arena_text(rq->mem, methods);
         return err_set(err, ERR_METHOD_NOT_ALLOWED, NULL, NULL);
     }

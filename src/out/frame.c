@@ -1,6 +1,8 @@
 /* Cuts the body of an answer out of its framing. */
 #include "out/frame.h"
 
+#include "base/ids.h"
+
 enum chunk_state {
     CHUNK_SIZE,
     CHUNK_EXTENSION,
@@ -31,15 +33,6 @@ frame_begin(struct frame *frame, const struct head *head, bool no_body, size_t t
     frame->left = frame->kind == FRAME_LENGTH ? (uint64_t)head->length : 0;
 }
 
-static int
-hex_of(unsigned char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool
 is_text(unsigned char c)
 {
@@ -49,7 +42,7 @@ is_text(unsigned char c)
 static int
 after_size(struct frame *frame, unsigned char c)
 {
-    int digit = hex_of(c);
+    int digit = ids_hex_digit((char)c);
 
     if (digit >= 0) {
         if (++frame->digits > SIZE_DIGITS_MAX || frame->left > INT64_MAX >> 4)

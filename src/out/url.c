@@ -2,6 +2,7 @@
  * libcurl will dial them; what could be read in two ways is refused before it sees them. */
 #include "out/url.h"
 
+#include "base/ids.h"
 #include "base/must.h"
 #include "out/guard.h"
 
@@ -45,15 +46,6 @@ refuse(const struct reading *r, struct err *err, const char *must_be)
     return err_setf(err, ERR_VALIDATION_ERROR, r->field, "%s: %s.", r->field, must_be);
 }
 
-static int
-hex_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Before the parser: only characters of RFC 3986, and what no two parsers read alike is out. */
 static bool
 check_text(const struct reading *r, const char *text, struct err *err)
@@ -68,7 +60,7 @@ check_text(const struct reading *r, const char *text, struct err *err)
             return refuse(r, err, "has a character that a URL may not contain");
         if (text[i] == '#')
             return refuse(r, err, "must have no fragment");
-        if (text[i] == '%' && (hex_of(text[i + 1]) < 0 || hex_of(text[i + 2]) < 0))
+        if (text[i] == '%' && (ids_hex_digit(text[i + 1]) < 0 || ids_hex_digit(text[i + 2]) < 0))
             return refuse(r, err, "has a % that is not followed by two hex digits");
     }
     return true;
@@ -255,7 +247,7 @@ read_target(struct reading *r, const char *path, const char *query, struct err *
             *to++ = *c;
             continue;
         }
-        int byte = hex_of(c[1]) << 4 | hex_of(c[2]);
+        int byte = ids_hex_digit(c[1]) << 4 | ids_hex_digit(c[2]);
         if (byte < ' ' || byte == 0x7f)
             return refuse(r, err, "must not have control characters in its path");
         *to++ = (char)byte;

@@ -233,7 +233,7 @@ store_fleet_apply(struct db_tx *tx, const struct fleet_row *rows, size_t n,
                              DB_INTS(v + CONNECTS * n, n), DB_INTS(v + GONE * n, n),
                              DB_INTS(v + GOOD * n, n), DB_INTS(v + BAD * n, n),
                              DB_TEXTS(&error_list), DB_INT(UNHEALTHY_AFTER), DB_UUID(&node->id),
-                             DB_INT(node->cache)),
+                             DB_INT(node->cache), DB_INTS(v + HOLDS * n, n)),
                      mem, err);
 }
 

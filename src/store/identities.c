@@ -40,6 +40,7 @@ static const struct db_shape row = DB_SHAPE(struct identity, columns);
 static const struct db_col caps_columns[] = {
     { INT_AT(struct org_caps, max_agents) },
     { ENUM_AT(struct org_caps, state) },
+    { INT_AT(struct org_caps, others) },
 };
 
 static const struct db_shape caps_row = DB_SHAPE(struct org_caps, caps_columns);
@@ -60,30 +61,30 @@ static const struct db_clash clashes[] = {
     DB_CLASH_END,
 };
 
-enum { CAPS, INSERT, COUNT_LIVING, FIND, LOCK, LIST, COUNT_ALL, UPDATE, RETIRE_SECRETS };
+enum { CAPS, INSERT, COUNT_LIVING, FIND, LOCK, LIST, COUNT_ALL, UPDATE, RETIRE_SECRETS, FOLD };
 
 /* clang-format off */
 const struct stmt store_identities_stmts[] = {
     [CAPS] = { "identities_caps",
-        "SELECT max_agents, state FROM organizations"
-        " WHERE id = $1::uuid AND state <> 2 FOR NO KEY UPDATE",
+        "WITH o AS MATERIALIZED (SELECT max_agents, state,"
+        " current_setting('max_connections')::bigint AS others"
+        " FROM organizations WHERE id = $1::uuid AND state <> 2 FOR KEY SHARE)"
+        " SELECT max_agents, state, CASE WHEN agents_enter($1::uuid,"
+        " $2::boolean OR max_agents <= others) THEN 0 ELSE others END FROM o",
         &caps_row },
     [INSERT] = { "identities_insert",
         "WITH a AS (INSERT INTO agents (id, org_id, permanent_id, name, token_hash, token_hint,"
         " email, agent_type, version, scopes, owner, deployment_env)"
         " SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::bytea, $6::text, $4::text,"
         " $7::smallint, $8::text, $9::text[], $10::text, $11::smallint"
-        " WHERE (SELECT count(*) FROM (SELECT FROM agents WHERE org_id = $2::uuid AND life <> 2"
-        " LIMIT $12::bigint) living) < $12::bigint"
+        " WHERE " STORE_LIVING("$2::uuid") " < $12::bigint"
         " AND NOT EXISTS (SELECT FROM retired_permanent_ids r WHERE r.permanent_id = $3::text)"
         " ON CONFLICT (permanent_id) DO NOTHING RETURNING *),"
         " p AS (INSERT INTO presence (agent_id, since) SELECT id, roster_now() FROM a)"
         " SELECT " COLUMNS " FROM a",
         &row, clashes },
     [COUNT_LIVING] = { "identities_count_living",
-        "SELECT count(*) FROM (SELECT FROM agents WHERE org_id = $1::uuid AND life <> 2"
-        " LIMIT $2::bigint) living",
-        &count_row },
+        "SELECT " STORE_LIVING("$1::uuid"), &count_row },
     [FIND] = { "identities_find", "SELECT " COLUMNS " FROM agents WHERE id = $1::uuid", &row },
     [LOCK] = { "identities_lock",
         "SELECT " COLUMNS " FROM agents WHERE id = $1::uuid FOR NO KEY UPDATE", &row },
@@ -100,6 +101,14 @@ const struct stmt store_identities_stmts[] = {
     [RETIRE_SECRETS] = { "identities_retire_secrets",
         "UPDATE credentials SET revoked_at = now() WHERE agent_id = $1::uuid"
         " AND revoked_at IS NULL" },
+    [FOLD] = { "identities_fold",
+        "WITH d AS (DELETE FROM agent_deltas WHERE ctid IN (SELECT ctid FROM agent_deltas"
+        " LIMIT $1::bigint FOR UPDATE SKIP LOCKED) RETURNING org_id, living),"
+        " c AS (INSERT INTO agent_counts (org_id, living)"
+        " SELECT org_id, sum(living) FROM d GROUP BY org_id ORDER BY org_id"
+        " ON CONFLICT (org_id) DO UPDATE SET living = agent_counts.living + excluded.living)"
+        " SELECT count(*) FROM d",
+        &count_row },
     STMT_END,
 };
 /* clang-format on */
@@ -113,9 +122,11 @@ counted(struct db_tx *tx, int which, struct db_args args, struct arena *mem, str
 }
 
 struct org_caps *
-store_identities_caps(struct db_tx *tx, const char *org, struct arena *mem, struct err *err)
+store_identities_caps(struct db_tx *tx, const char *org, bool alone, struct arena *mem,
+                      struct err *err)
 {
-    return db_one(tx, &store_identities_stmts[CAPS], DB_ARGS(DB_TEXT(org)), mem, err);
+    return db_one(tx, &store_identities_stmts[CAPS], DB_ARGS(DB_TEXT(org), DB_BOOL(alone)), mem,
+                  err);
 }
 
 struct identity *
@@ -134,10 +145,15 @@ store_identities_insert(struct db_tx *tx, const struct identity_new *fresh, stru
 }
 
 int64_t
-store_identities_count_living(struct db_tx *tx, const char *org, int64_t most, struct arena *mem,
-                              struct err *err)
+store_identities_count_living(struct db_tx *tx, const char *org, struct arena *mem, struct err *err)
 {
-    return counted(tx, COUNT_LIVING, DB_ARGS(DB_TEXT(org), DB_INT(most)), mem, err);
+    return counted(tx, COUNT_LIVING, DB_ARGS(DB_TEXT(org)), mem, err);
+}
+
+int64_t
+store_identities_fold(struct db_tx *tx, int64_t most, struct arena *mem, struct err *err)
+{
+    return counted(tx, FOLD, DB_ARGS(DB_INT(most)), mem, err);
 }
 
 struct identity *

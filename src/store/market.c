@@ -8,13 +8,14 @@ static const struct db_col columns[] = {
     { TEXT_AT(struct card, id) },           { ENUM_AT(struct card, type) },
     { TEXT_AT(struct card, version) },      { TEXTS_AT(struct card, capabilities) },
     { TEXT_AT(struct card, owner) },        { ENUM_AT(struct card, env) },
-    { TIME_AT(struct card, published_at) },
+    { TIME_AT(struct card, published_at) }, { TEXT_AT(struct card, email) },
 };
 
 /* As store/identities.c draws agents that other dialects registered. */
 #define COLUMNS                                                                                    \
     "a.id, coalesce(a.agent_type, 7), coalesce(a.version, '0.0.0'), a.scopes,"                     \
-    " coalesce(a.owner, ''), coalesce(a.deployment_env, 2), ms(a.created_at)"
+    " coalesce(a.owner, ''), coalesce(a.deployment_env, 2), ms(a.created_at),"                     \
+    " coalesce(a.email, a.permanent_id || '@agents.invalid')"
 #define PUBLIC                                                                                     \
     " FROM agents a JOIN organizations o ON o.id = a.org_id"                                       \
     " WHERE a.is_public AND a.life = 0 AND o.state = 0"

@@ -117,7 +117,7 @@ const struct stmt store_orgs_stmts[] = {
         &org_row },
     [USAGE] = { "orgs_usage",
         "SELECT o.plan_tier, o.max_agents, o.max_tokens_per_month,"
-        " (SELECT count(*) FROM agents a WHERE a.org_id = o.id AND a.life <> 2),"
+        " " STORE_LIVING("o.id") ","
         " (SELECT coalesce(sum(t.issued), 0)::bigint FROM token_counts t"
         "  JOIN agents a ON a.id = t.agent_id WHERE a.org_id = o.id"
         "  AND t.month = date_trunc('month', roster_now() AT TIME ZONE 'UTC')::date)"

@@ -13,11 +13,13 @@ static const struct db_col columns[] = {
     { TIME_AT(struct signing_key_row, retires_at) },
     { TIME_AT(struct signing_key_row, now) },
     { BOOL_AT(struct signing_key_row, is_uncommitted) },
+    { INT_AT(struct signing_key_row, number) },
 };
 
 #define COLUMNS                                                                                    \
     "kid, alg, public_jwk::text, private_sealed, ms(created_at), ms(signs_at), ms(retires_at),"    \
-    " ms(roster_now()), coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false)"
+    " ms(roster_now()), coalesce(xmin = pg_current_xact_id_if_assigned()::xid, false),"            \
+    " number"
 
 static const struct db_shape row = DB_SHAPE(struct signing_key_row, columns);
 

@@ -15,4 +15,10 @@ struct list *store_all(struct db_tx *tx, const struct stmt *stmt, struct db_args
     " e.metadata"
 extern const struct db_shape store_audit_event_row;
 
+/* Agents of an organization that are not revoked, as an expression: exact in the snapshot of the
+ * statement, without counting them. */
+#define STORE_LIVING(org)                                                                          \
+    "(coalesce((SELECT c.living FROM agent_counts c WHERE c.org_id = " org "), 0)"                 \
+    " + coalesce((SELECT sum(d.living) FROM agent_deltas d WHERE d.org_id = " org "), 0))::bigint"
+
 #endif

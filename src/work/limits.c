@@ -86,15 +86,31 @@ take_noted(struct service *service, struct request *rq, const struct limit_key *
     return good;
 }
 
-/* What calls itself by a client's id is counted with that client, anything else by its address. */
+/* Whoever calls itself by a client's id is counted by that and its address: the client itself is
+ * not out of breath because of a stranger elsewhere. Anything else counts by its address. */
 static bool
 take_client(struct service *service, struct request *rq, struct err *err)
 {
     struct uuid id;
     bool known = rq->client.id != NULL && ids_uuid_read(rq->client.id, &id);
-    struct limit_key key = key_of('c', known ? &id : NULL, known ? NULL : rq->client_ip);
+    struct limit_key key = key_of('c', known ? &id : NULL, rq->client_ip);
 
     return take_noted(service, rq, &key, service->limits.client, err);
+}
+
+bool
+limits_take_proved(struct service *service, struct request *rq, struct err *err)
+{
+    struct uuid id;
+    struct rate_state before = rq->rate;
+
+    if (!service->limits.enabled || rq->client.id == NULL || !ids_uuid_read(rq->client.id, &id))
+        return true;
+    struct limit_key key = key_of('C', &id, NULL);
+    bool good = take_noted(service, rq, &key, service->limits.client, err);
+    if (before.limit > 0 && before.remaining < rq->rate.remaining)
+        rq->rate = before;
+    return good;
 }
 
 bool

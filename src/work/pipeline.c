@@ -408,6 +408,7 @@ start(struct request *rq)
     struct service *service = service_of(rq);
 
     rq->dialect = dialect_for(rq);
+    rq->issuer = service->core.issuer;
     if (rq->err.code == ERR_NONE && atomic_load(&service->draining) && rq->route->who != WHO_ANYONE)
         err_set(&rq->err, ERR_DRAINING, NULL, NULL);
     if (rq->err.code != ERR_NONE) {

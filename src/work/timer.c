@@ -6,6 +6,7 @@
 #include "base/metrics.h"
 #include "domain/audit.h"
 #include "domain/fleet.h"
+#include "domain/identities.h"
 #include "domain/messages.h"
 #include "domain/presence.h"
 #include "domain/sessions.h"
@@ -220,6 +221,18 @@ end_sessions(struct timer_thread *t, struct unit *u, struct err *err)
 }
 
 static bool
+count_up(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    bool more = true;
+
+    (void)t;
+    for (int step = 0; more && step < CLEAN_STEPS_MAX; step++)
+        if (!identities_count_up(u, &more, err))
+            return false;
+    return true;
+}
+
+static bool
 seal_audit(struct timer_thread *t, struct unit *u, struct err *err)
 {
     (void)t;
@@ -253,9 +266,10 @@ static const struct chore {
     { "fleet", 1000, 0, fleet, true },
     { "count", 60000, 0, count, true }, /* what metrics and account limits go by            */
     { "gauges", 1000, 0, gauges, false },
-    { "clean", 60000, 0, clean, true }, /* hints, idempotency rows, old records             */
     { "sessions", 10000, 0, end_sessions, true }, /* that were idle for too long            */
     { "messages", 60000, 0, clean_messages, true },
+    { "clean", 60000, 0, clean, true },       /* hints, idempotency rows, old records             */
+    { "count_up", 10000, 0, count_up, true }, /* how many agents organizations have           */
     { "audit_seal", 500, 0, seal_audit, true },
     { "audit_purge", 60000, 0, purge_audit, true },
     { "audit_check", 1000, 0, check_audit, true }, /* a piece at a time, every hour             */

@@ -37,22 +37,11 @@ good(struct domain_fixture *fx, const char *agent)
                                    .exp = now + 3600 };
 }
 
-static char *
-sign(struct domain_fixture *fx, const struct access_claims *claims)
-{
-    char *token =
-        signing_sign(&fx->u, JWT_RS256, ACCESS_TYPE,
-                     jwt_claims_write(access_table, claims, fx->u.mem), domain_fixture_again(fx));
-
-    assert_ok(token != NULL, &fx->err);
-    return token;
-}
-
 static bool
 is_read(struct domain_fixture *fx, const struct access_claims *claims)
 {
     const struct access_claims *read =
-        access_read(&fx->u, sign(fx, claims), domain_fixture_again(fx));
+        access_read(&fx->u, domain_fixture_token(fx, claims), domain_fixture_again(fx));
 
     assert_int_equal(fx->err.code, read == NULL ? ERR_UNAUTHORIZED : ERR_NONE);
     return read != NULL;
@@ -65,7 +54,7 @@ takes_the_claims_that_it_wrote(void **state)
     const struct agent *agent = domain_fixture_agent(fx, "subject", NULL);
     struct access_claims claims = good(fx, agent->id);
     const struct access_claims *read =
-        access_read(&fx->u, sign(fx, &claims), domain_fixture_again(fx));
+        access_read(&fx->u, domain_fixture_token(fx, &claims), domain_fixture_again(fx));
 
     assert_ok(read != NULL, &fx->err);
     assert_string_equal(read->sub, agent->id);
@@ -137,7 +126,7 @@ a_revoked_token_is_not_loaded(void **state)
 {
     struct domain_fixture *fx = *state;
     struct access_claims claims = good(fx, domain_fixture_agent(fx, "subject", NULL)->id);
-    const char *token = sign(fx, &claims);
+    const char *token = domain_fixture_token(fx, &claims);
     struct cached_access *access = load(fx, token);
 
     assert_ok(access != NULL, &fx->err);
@@ -154,7 +143,7 @@ a_loaded_token_is_found_by_its_hash_until_it_is_forgotten(void **state)
 {
     struct domain_fixture *fx = *state;
     struct access_claims claims = good(fx, domain_fixture_agent(fx, "subject", NULL)->id);
-    const char *token = sign(fx, &claims);
+    const char *token = domain_fixture_token(fx, &claims);
     struct digest hash = hash_sha256(token, strlen(token)), other = hash_sha256("other", 5);
 
     assert_null(cache_access(fx->core.cache, &hash));
@@ -196,7 +185,7 @@ a_token_stands_and_falls_with_its_organization(void **state)
 {
     struct domain_fixture *fx = *state;
     struct access_claims claims = good(fx, domain_fixture_agent(fx, "subject", NULL)->id);
-    const char *token = sign(fx, &claims);
+    const char *token = domain_fixture_token(fx, &claims);
 
     set_org_state(fx, 1);
     struct cached_access *access = load(fx, token);
@@ -230,7 +219,7 @@ only_an_active_agent_acts_and_only_within_its_scopes(void **state)
 {
     struct domain_fixture *fx = *state;
     struct access_claims claims = good(fx, domain_fixture_agent(fx, "subject", NULL)->id);
-    struct cached_access *access = load(fx, sign(fx, &claims));
+    struct cached_access *access = load(fx, domain_fixture_token(fx, &claims));
 
     assert_ok(access != NULL, &fx->err);
     assert_int_equal(checked(fx, access, LIFE_ACTIVE, SCOPE_AGENTS_READ), ERR_NONE);
@@ -252,13 +241,13 @@ the_operators_first_token_is_of_no_agent(void **state)
 
     claims.token_use = ACCESS_BOOTSTRAP;
     claims.scope = "agents:read admin:orgs";
-    struct cached_access *access = load(fx, sign(fx, &claims));
+    struct cached_access *access = load(fx, domain_fixture_token(fx, &claims));
     assert_ok(access != NULL, &fx->err);
     assert_int_equal(checked(fx, access, -1, SCOPE_ADMIN_ORGS), ERR_NONE);
     cache_done_access(access);
     claims.token_use = "other";
     claims.jti = ids_uuid(fx->u.mem);
-    access = load(fx, sign(fx, &claims));
+    access = load(fx, domain_fixture_token(fx, &claims));
     assert_ok(access != NULL, &fx->err);
     assert_int_equal(checked(fx, access, -1, SCOPE_ADMIN_ORGS), ERR_UNAUTHORIZED);
     cache_done_access(access);
@@ -271,10 +260,10 @@ a_token_with_an_unknown_scope_is_refused_and_one_without_any_proves_who_calls(vo
     struct access_claims claims = good(fx, domain_fixture_agent(fx, "subject", NULL)->id);
 
     claims.scope = "agents:read agents:everything";
-    assert_null(load(fx, sign(fx, &claims)));
+    assert_null(load(fx, domain_fixture_token(fx, &claims)));
     assert_int_equal(fx->err.code, ERR_UNAUTHORIZED);
     claims.scope = "";
-    struct cached_access *access = load(fx, sign(fx, &claims));
+    struct cached_access *access = load(fx, domain_fixture_token(fx, &claims));
     assert_ok(access != NULL, &fx->err);
     assert_int_equal(checked(fx, access, LIFE_ACTIVE, SCOPE_NONE), ERR_NONE);
     cache_done_access(access);

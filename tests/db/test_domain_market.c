@@ -1,6 +1,7 @@
 /* The public catalogue: who is in it, and what a DID is made of. */
 #include "domain/market.h"
 
+#include "domain/dids.h"
 #include "domain_fixture.h"
 
 #include <setjmp.h>
@@ -103,10 +104,10 @@ a_did_is_made_of_the_public_address(void **state)
 
     for (size_t i = 0; i < COUNT(cases); i++) {
         core.issuer = cases[i].issuer;
-        assert_string_equal(market_did(&core, cases[i].id, fx->u.mem), cases[i].did);
+        assert_string_equal(dids_name(&core, cases[i].id, fx->u.mem), cases[i].did);
     }
     core.issuer = NULL;
-    assert_null(market_did(&core, NULL, fx->u.mem));
+    assert_null(dids_name(&core, NULL, fx->u.mem));
 }
 
 int

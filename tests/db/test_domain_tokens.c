@@ -47,17 +47,6 @@ issue(struct domain_fixture *fx, const struct token_request *want)
     return fx->err.code;
 }
 
-static char *
-sign(struct domain_fixture *fx, const struct access_claims *claims)
-{
-    char *token =
-        signing_sign(&fx->u, JWT_RS256, ACCESS_TYPE,
-                     jwt_claims_write(access_table, claims, fx->u.mem), domain_fixture_again(fx));
-
-    assert_ok(token != NULL, &fx->err);
-    return token;
-}
-
 static bool
 is_active(struct domain_fixture *fx, const char *token)
 {
@@ -161,24 +150,24 @@ only_tokens_in_force_are_told_about(void **state)
     expired.exp = now - 1;
     foreign.organization_id = ids_uuid(fx->u.mem);
     nobodys.sub = nobodys.client_id = ids_uuid(fx->u.mem);
-    assert_true(is_active(fx, sign(fx, &good)));
-    assert_false(is_active(fx, sign(fx, &expired)));
-    assert_false(is_active(fx, sign(fx, &foreign)));
-    assert_false(is_active(fx, sign(fx, &nobodys)));
+    assert_true(is_active(fx, domain_fixture_token(fx, &good)));
+    assert_false(is_active(fx, domain_fixture_token(fx, &expired)));
+    assert_false(is_active(fx, domain_fixture_token(fx, &foreign)));
+    assert_false(is_active(fx, domain_fixture_token(fx, &nobodys)));
     nobodys.token_use = ACCESS_BOOTSTRAP;
-    assert_true(is_active(fx, sign(fx, &nobodys)));
+    assert_true(is_active(fx, domain_fixture_token(fx, &nobodys)));
     fx->by.scopes |= SCOPE_ADMIN_ORGS;
-    assert_false(is_active(fx, sign(fx, &foreign)));
+    assert_false(is_active(fx, domain_fixture_token(fx, &foreign)));
     domain_fixture_run(fx, "INSERT INTO organizations (id, slug, name) VALUES ('%s', '%s', 'o')",
                        foreign.organization_id, foreign.organization_id);
-    assert_true(is_active(fx, sign(fx, &foreign)));
+    assert_true(is_active(fx, domain_fixture_token(fx, &foreign)));
     domain_fixture_run(fx, "UPDATE organizations SET state = 1 WHERE id = '%s'",
                        foreign.organization_id);
-    assert_false(is_active(fx, sign(fx, &foreign)));
+    assert_false(is_active(fx, domain_fixture_token(fx, &foreign)));
     domain_fixture_run(fx, "UPDATE agents SET life = 1 WHERE id = '%s'", want.proof.id);
-    assert_false(is_active(fx, sign(fx, &good)));
+    assert_false(is_active(fx, domain_fixture_token(fx, &good)));
     domain_fixture_run(fx, "DELETE FROM agents WHERE id = '%s'", want.proof.id);
-    assert_false(is_active(fx, sign(fx, &good)));
+    assert_false(is_active(fx, domain_fixture_token(fx, &good)));
 }
 
 static void

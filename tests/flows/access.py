@@ -51,6 +51,28 @@ class Access(Flow):
             reply = self.api.with_credential(token).get(target)
             self.assertEqual((reply.status, reply.code), (401, "UNAUTHORIZED"), reply)
 
+    def test_a_refusal_says_what_was_wrong_and_where_tokens_come_from(self):
+        agent = self.identity()
+        at = 'resource_metadata="%s/.well-known/oauth-protected-resource"' % self.daemon.url
+        narrow = self.token(agent, "agents:read")
+        wrong = 'Bearer error="invalid_token", ' + at
+        lacks = 'Bearer error="insufficient_scope", scope="agents:write", ' + at
+        for path in ("/api/v1/agents", "/api/agents"):
+            for credential, status, challenge in (
+                (None, 401, "Bearer " + at),
+                (narrow[:-8] + "AAAAAAAA", 401, wrong),
+                ("rk_" + "0" * 64, 401, wrong),
+                ("nonsense", 401, wrong),
+            ):
+                reply = self.api.with_credential(credential).get(path)
+                self.assertEqual(
+                    (reply.status, reply.header("WWW-Authenticate")), (status, challenge)
+                )
+            reply = self.api.with_credential(narrow).post(path, {})
+            self.assertEqual((reply.status, reply.header("WWW-Authenticate")), (403, lacks))
+            reply = self.api.with_credential(narrow).get(path)
+            self.assertEqual((reply.status, reply.header("WWW-Authenticate")), (200, None))
+
     def test_the_operators_first_token_reaches_every_organization(self):
         token = self.bootstrap()
         api = self.api.with_credential(token)

@@ -1,7 +1,6 @@
 """Every operation answers every general failure the document declares for it: wrong credentials,
 bad input, limits, a database that is away, broken or busy, a service that stops."""
 import json
-import os
 import signal
 import threading
 import time
@@ -9,9 +8,9 @@ import uuid
 
 import client
 from client import Client, Document
-from flow import Flow, Locked, Together
+from flow import Flow, Locked, Stopped, Together
 from matrix import Matrix, word
-from rosterd import organization, resume, wait_for
+from rosterd import organization, wait_for
 
 
 # A bad body, where an unknown member is not one.
@@ -265,20 +264,9 @@ class Away(Matrix):
     settings = {"database.timeout": "1s", "cache.stale": "2s"}
 
     def test_a_database_that_is_away(self):
-        postmaster = self.daemon.postmaster()
-        children = [
-            int(row[0])
-            for row in self.daemon.psql(
-                "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-            )
-        ]
-        for pid in [postmaster] + children:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with Stopped(self.daemon):
             time.sleep(3)
             self.each("DATABASE_UNAVAILABLE", lambda api, m, t, b: api.call(m, t, b))
-        finally:
-            resume([postmaster] + children)
         wait_for(lambda: self.api.get("/readyz").status == 200, 10, "ready again")
 
 

@@ -1,10 +1,8 @@
 """/health and /health/detailed: what they say when all is well, and when the database is away."""
-import os
-import signal
 import time
 
-from flow import Flow, Locked, Together
-from rosterd import resume, wait_for
+from flow import Flow, Locked, Stopped, Together
+from rosterd import wait_for
 
 
 class Well(Flow):
@@ -47,23 +45,12 @@ class Away(Flow):
     settings = {"database.timeout": "1s"}
 
     def test_a_database_that_is_away(self):
-        postmaster = self.daemon.postmaster()
-        children = [
-            int(row[0])
-            for row in self.daemon.psql(
-                "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-            )
-        ]
-        for pid in [postmaster] + children:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with Stopped(self.daemon):
             away = lambda: self.api.get("/health").status == 503
             wait_for(away, 10, "noticed")
             for path, word in (("/health", "disconnected"), ("/health/detailed", "unreachable")):
                 reply = self.refused(self.api.get(path), 503, "DATABASE_UNAVAILABLE")
                 self.assertEqual((reply["status"], reply["database"]), ("degraded", word))
-        finally:
-            resume([postmaster] + children)
         for path in ("/health", "/health/detailed"):
             well = lambda: self.api.get(path).status == 200
             wait_for(well, 10, "well again")

@@ -53,7 +53,8 @@ class Cards(Market):
         self.assertNotIn(made["agentId"], self.ids())
         self.publish(made["agentId"])
         card = self.nobody.get(path).json
-        did = card.pop("did")
+        did, document = card.pop("did"), card.pop("didDocument")
+        self.assertEqual(document["id"], did)
         if did is not None:
             host = "%s%%3A%d" % self.daemon.address
             self.assertEqual(did, "did:web:%s:agents:%s" % (host, made["agentId"]))

@@ -1,11 +1,12 @@
 """/send and agent cards: A2A of both versions in front of dispatches, with records and streams."""
 import json
+import threading
 import uuid
 
 import mesh
 from client import Stream
 from flow import Flow
-from rosterd import organization
+from rosterd import organization, wait_for
 
 CARD = {
     "name": "Navigator",
@@ -68,7 +69,47 @@ class Cards(Flow):
             self.assertEqual((reply.status, reply.code), (404, "AGENT_NOT_FOUND"), reply)
 
 
-class Send(Flow):
+class Caller(Flow):
+    def rpc(self, method, params, path="/send", api=None):
+        body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
+        reply = (api or self.api).post(path, body)
+        self.assertEqual(reply.status, 200, reply)
+        self.assertEqual((reply.json["jsonrpc"], reply.json["id"]), ("2.0", 7))
+        return reply.json
+
+    def message(self, data=None, **more):
+        part = {"kind": "data", "data": data} if data else {"kind": "text", "text": "hi"}
+        return {"message": {"messageId": "m", "role": "user", "parts": [part], **more}}
+
+    def begin(self, method, params):
+        """A call under way, as a stream."""
+        body = {"jsonrpc": "2.0", "id": "s", "method": method, "params": params}
+        raw = json.dumps(body).encode()
+        stream = Stream(self.daemon.address)
+        self.addCleanup(stream.close)
+        headers = {
+            "Authorization": "Bearer " + self.daemon.key,
+            "Content-Type": "application/json",
+            "Content-Length": str(len(raw)),
+        }
+        stream.head("POST", "/send", headers).send(raw)
+        return stream
+
+    def events(self, stream):
+        """What a stream tells, as it comes."""
+        stream.answer()
+        self.assertEqual(stream.header("Content-Type"), "text/event-stream")
+        text = b""
+        for piece in stream.pieces():
+            text += piece
+            while b"\n\n" in text:
+                one, _, text = text.partition(b"\n\n")
+                self.assertTrue(one.startswith(b"data: "), one)
+                yield json.loads(one[6:])
+        self.assertEqual(text, b"")
+
+
+class Send(Caller):
     """Without an instance that answers: what is wrong, and what is recorded all the same."""
 
     @classmethod
@@ -79,17 +120,6 @@ class Send(Flow):
         cls.instance = mesh.instance(cls.daemon, cls.agent, cls.type)
         cls.daemon.psql("UPDATE instance_states SET status = 2")
         cls.stranger = cls.api.with_credential(organization(cls.daemon, "strangers"))
-
-    def rpc(self, method, params, path="/send", api=None, **more):
-        body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params, **more}
-        reply = (api or self.api).post(path, body)
-        self.assertEqual(reply.status, 200, reply)
-        self.assertEqual((reply.json["jsonrpc"], reply.json["id"]), ("2.0", 7))
-        return reply.json
-
-    def message(self, data=None, **more):
-        part = {"kind": "data", "data": data} if data else {"kind": "text", "text": "hi"}
-        return {"message": {"messageId": "m", "role": "user", "parts": [part], **more}}
 
     def failed(self, code, says, *words, **more):
         error = self.rpc(*words, **more)["error"]
@@ -140,37 +170,119 @@ class Send(Flow):
         again = self.message({"agent_type": self.type}, contextId=key)
         self.failed(-32602, "SESSION_CLOSED", "message/send", again)
 
-    def events(self, method):
-        body = {
-            "jsonrpc": "2.0",
-            "id": "s",
-            "method": method,
-            "params": self.message({"agent_type": self.type}),
-        }
-        raw = json.dumps(body).encode()
-        stream = Stream(self.daemon.address)
-        headers = {
-            "Authorization": "Bearer " + self.daemon.key,
-            "Content-Type": "application/json",
-            "Content-Length": str(len(raw)),
-        }
-        try:
-            stream.head("POST", "/send", headers).send(raw)
-            stream.answer()
-            self.assertEqual(stream.header("Content-Type"), "text/event-stream")
-            text = stream.body().decode()
-        finally:
-            stream.close()
-        pieces = [piece for piece in text.split("\n\n") if piece]
-        self.assertTrue(all(piece.startswith("data: ") for piece in pieces), text)
-        return [json.loads(piece[6:]) for piece in pieces]
-
     def test_a_stream_tells_the_task_and_how_it_ends(self):
-        first, last = self.events("message/stream")
+        message = self.message({"agent_type": self.type})
+        first, last = self.events(self.begin("message/stream", message))
         self.assertEqual(first["result"]["status"]["state"], "working")
         self.assertEqual(last["result"]["kind"], "status-update")
         self.assertEqual((last["result"]["final"], last["id"]), (True, "s"))
         self.assertEqual(last["result"]["status"]["state"], "failed")
-        first, last = self.events("SendStreamingMessage")
+        first, last = self.events(self.begin("SendStreamingMessage", message))
         self.assertEqual(first["result"]["task"]["status"]["state"], "TASK_STATE_WORKING")
         self.assertEqual(last["result"]["statusUpdate"]["status"]["state"], "TASK_STATE_FAILED")
+
+
+class Answered(Caller):
+    """With an instance that answers."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.type = "t-" + uuid.uuid4().hex
+        cls.go = threading.Event()
+        cls.target = mesh.Agent(cls.daemon, cls.api.register("mesh agent"), cls.type, cls.answer)
+        cls.addClassCleanup(cls.target.close)
+
+    @classmethod
+    def answer(cls, payload):
+        args = payload["args"]
+        if args.get("wait"):
+            cls.go.wait(60)
+        if args.get("fail"):
+            return "HANDLER_ERROR", "it threw"
+        return args.get("say", {"skill": payload["skill_id"], "args": args})
+
+    def to(self, skill="echo", **args):
+        return self.message({"agent_type": self.type, "skill_id": skill, "args": args})
+
+    def record(self, task):
+        return self.api.post("/messages/get_by_id", {"message_id": task}).json["message"]
+
+    def test_an_answer_is_the_artifact_of_a_task(self):
+        task = self.rpc("message/send", self.to(say="hi"))["result"]
+        self.assertEqual((task["kind"], task["status"]["state"]), ("task", "completed"))
+        self.assertEqual(
+            task["artifacts"][0]["parts"],
+            [{"kind": "text", "text": "hi"}, {"kind": "data", "data": {"result": "hi"}}],
+        )
+        self.assertEqual(self.rpc("tasks/get", {"id": task["id"]})["result"]["id"], task["id"])
+        task = self.rpc("SendMessage", self.to(x=1))["result"]["task"]
+        self.assertEqual(task["status"]["state"], "TASK_STATE_COMPLETED")
+        found = self.record(task["id"])
+        self.assertEqual(found["result"], {"skill": "echo", "args": {"x": 1}})
+        self.assertEqual((found["instance_id"], found["state"]), (self.target.name, "completed"))
+
+    def test_skill_and_arguments_have_defaults(self):
+        path = "/agents/%s/send" % self.type
+        task = self.rpc("message/send", self.message(), path=path)["result"]
+        said = task["artifacts"][0]["parts"][0]["data"]["result"]
+        self.assertEqual(said["skill"], "message")
+        self.assertEqual(said["args"]["message"]["parts"], [{"kind": "text", "text": "hi"}])
+        skill = self.message({"skill_id": self.type + ":echo", "args": {}})
+        task = self.rpc("message/send", skill)["result"]
+        self.assertEqual(task["artifacts"][0]["parts"][0]["data"]["result"]["skill"], "echo")
+
+    def test_an_error_of_the_agent_is_an_error_with_its_code(self):
+        error = self.rpc("message/send", self.to(fail=True))["error"]
+        self.assertEqual(error["data"][0]["reason"], "HANDLER_ERROR")
+        self.assertEqual(error["data"][0]["metadata"]["agent_message"], "it threw")
+
+    def test_a_stream_tells_the_task_before_the_agent_has_answered(self):
+        self.go.clear()
+        events = self.events(self.begin("message/stream", self.to(wait=True)))
+        first = next(events)["result"]
+        self.assertEqual(first["status"]["state"], "working")
+        self.assertEqual(self.record(first["id"])["state"], "working")
+        self.go.set()
+        kinds = [event["result"]["kind"] for event in events]
+        self.assertEqual(kinds, ["artifact-update", "status-update"])
+        self.assertEqual(self.record(first["id"])["state"], "completed")
+
+    def test_what_is_answered_after_a_cancellation_is_dropped(self):
+        self.go.clear()
+        events = self.events(self.begin("SendStreamingMessage", self.to(wait=True)))
+        task = next(events)["result"]["task"]["id"]
+        canceled = self.rpc("tasks/cancel", {"id": task})["result"]
+        self.assertEqual(canceled["status"]["state"], "canceled")
+        self.go.set()
+        (last,) = events
+        status = last["result"]["statusUpdate"]["status"]
+        self.assertEqual(status["state"], "TASK_STATE_CANCELED")
+        self.assertIsNone(self.record(task)["result"])
+
+    def test_a_session_stays_with_its_instance(self):
+        session = self.api.post("/sessions/init", {"session_id": str(uuid.uuid4())}).json
+        key = session["session_id"]
+        message = self.to()
+        message["message"]["contextId"] = key
+        self.assertEqual(self.rpc("message/send", message)["result"]["contextId"], key)
+        want = {"session_id": key, "include": ["agents", "history"]}
+        found = self.api.post("/sessions/get_by_id", want).json
+        self.assertEqual([a["instance_id"] for a in found["agents"]], [self.target.name])
+        self.assertEqual(found["agents"][0]["join_reason"], "routed")
+        self.assertEqual((found["session"]["total_turns"], len(found["turns"])), (1, 1))
+        self.assertEqual(self.target.seen[-1]["session_context"]["session_id"], key)
+
+    def test_a_caller_that_hangs_up_ends_nothing_but_his_call(self):
+        self.go.clear()
+        for method in ("message/send", "message/stream"):
+            seen = len(self.target.seen)
+            stream = self.begin(method, self.to(wait=True))
+            wait_for(lambda: len(self.target.seen) > seen, 10, "the dispatch is there")
+            stream.reset()
+            stream.close()
+            self.go.set()
+            task = self.rpc("message/send", self.to(say="on"))["result"]
+            self.assertEqual(task["status"]["state"], "completed")
+            self.go.clear()
+        self.go.set()

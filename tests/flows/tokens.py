@@ -549,7 +549,12 @@ class Tokens(Asking):
 
 
 class Limits(Asking):
-    settings = {"limits.enabled": "yes", "limits.client": "3", "limits.bad_token": "5"}
+    settings = {
+        "limits.enabled": "yes",
+        "limits.client": "3",
+        "limits.bad_token": "5",
+        "server.trusted_proxies": "127.0.0.0/8",
+    }
 
     def left(self, **values):
         reply = self.ask(**values)
@@ -572,6 +577,21 @@ class Limits(Asking):
             self.assertEqual(self.left(client_id="no id %d" % n)[0], 401)
         self.assertEqual(self.left(client_id="no id")[0], 429)
         self.assertEqual(self.left(client_id=None)[0], 429)
+
+    def test_a_stranger_elsewhere_cannot_use_up_what_a_client_may_ask(self):
+        client, secret = self.make_client(self.api)
+        elsewhere = {"X-Forwarded-For": "198.51.100.7"}
+        form = {"grant_type": "client_credentials", "client_id": client}
+        wrong = {**form, "client_secret": "sk_live_" + "0" * 64}
+        statuses = [self.form("/api/v1/token", wrong, elsewhere).status for _ in range(5)]
+        self.assertEqual(statuses, [401, 401, 401, 429, 429])
+        good = {**form, "client_secret": secret}
+        self.assertEqual(self.form("/api/v1/token", good, elsewhere).status, 429)
+        # The client itself has all that is documented, from all its addresses together.
+        for n, status in enumerate((200, 200, 200, 429)):
+            reply = self.form("/api/v1/token", good, {"X-Forwarded-For": "203.0.113.%d" % n})
+            self.assertEqual(reply.status, status, reply)
+            self.assertEqual(reply.header("X-RateLimit-Remaining"), str(max(0, 2 - n)))
 
     def test_wrong_secrets_are_counted_by_address_whatever_the_client(self):
         statuses = [self.left(client_id=str(uuid.uuid4()))[0] for _ in range(9)]

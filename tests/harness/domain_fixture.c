@@ -125,3 +125,14 @@ domain_fixture_id(const struct agent *agent)
     assert_true(ids_uuid_read(agent->id, &id));
     return id;
 }
+
+char *
+domain_fixture_token(struct domain_fixture *fx, const struct access_claims *claims)
+{
+    char *token =
+        signing_sign(&fx->u, JWT_RS256, ACCESS_TYPE,
+                     jwt_claims_write(access_table, claims, fx->u.mem), domain_fixture_again(fx));
+
+    assert_ok(token != NULL, &fx->err);
+    return token;
+}

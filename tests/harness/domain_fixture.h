@@ -4,6 +4,7 @@
 
 #include "db_fixture.h"
 #include "domain/agents.h"
+#include "domain/access.h"
 #include "domain/core.h"
 
 struct domain_fixture {
@@ -42,6 +43,9 @@ void domain_fixture_run(struct domain_fixture *fx, const char *format, ...)
 
 /* db_fixture_number of a printf. */
 long long domain_fixture_number(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* An access token with these claims, signed; fails the test if it cannot be. */
+char *domain_fixture_token(struct domain_fixture *fx, const struct access_claims *claims);
 
 /* Moves the clock of the unit's connection, in seconds from the true time. */
 void domain_fixture_clock(struct domain_fixture *fx, long seconds);

@@ -1,13 +1,15 @@
 """What every flow is made of: a class with a daemon of its own and a client; when a test fails,
 what the daemon logged meanwhile is shown."""
 import json
+import os
+import signal
 import subprocess
 import threading
 import time
 import unittest
 
 from client import Client
-from rosterd import Daemon, wait_for
+from rosterd import Daemon, resume, wait_for
 
 
 class Flow(unittest.TestCase):
@@ -87,6 +89,22 @@ class Locked:
         self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
+
+
+class Stopped:
+    """The processes of the daemon's PostgreSQL stand still meanwhile."""
+
+    def __init__(self, daemon):
+        sessions = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        self.pids = [daemon.postmaster()] + [int(row[0]) for row in daemon.psql(sessions)]
+
+    def __enter__(self):
+        for pid in self.pids:
+            os.kill(pid, signal.SIGSTOP)
+        return self
+
+    def __exit__(self, *_):
+        resume(self.pids)
 
 
 class Together:

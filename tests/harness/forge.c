@@ -9,6 +9,7 @@
 
 #include <jose/jose.h>
 #include <jose/openssl.h>
+#include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -213,4 +214,59 @@ forge(const char *header, const char *claims, enum signer signer)
     struct piece signature = signature_of(signer, text);
 
     return arena_printf(mem, "%s.%s", text, part_of(signature.b, signature.n));
+}
+
+char *
+forge_by(const char *header, const char *claims, forge_sign *sign, const void *arg)
+{
+    char *head = filled(header);
+    char *text =
+        arena_printf(mem, "%s.%s", part_of(head, strlen(head)), part_of(claims, strlen(claims)));
+    unsigned char signature[FORGE_SIGNATURE_MAX];
+    size_t n = sign(text, arg, signature);
+
+    return arena_printf(mem, "%s.%s", text, part_of(signature, n));
+}
+
+void
+forge_ec(const char *text, unsigned char out[64])
+{
+    struct piece raw = flat(signed_by(OUR_EC, EVP_sha256(), false, text));
+
+    memcpy(out, raw.b, raw.n);
+}
+
+void
+forge_order(unsigned char out[32])
+{
+    static const unsigned char order[32] = {
+        0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
+        0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    };
+
+    memcpy(out, order, sizeof order);
+}
+
+void
+forge_modulus(unsigned char out[256])
+{
+    BIGNUM *number = NULL;
+
+    assert_int_equal(EVP_PKEY_get_bn_param(keys[OUR_RSA].pkey, OSSL_PKEY_PARAM_RSA_N, &number), 1);
+    assert_int_equal(BN_bn2binpad(number, out, 256), 256);
+    BN_free(number);
+}
+
+void
+forge_rsa(const unsigned char block[256], unsigned char out[256])
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(keys[OUR_RSA].pkey, NULL);
+    size_t n = 256;
+
+    assert_int_equal(EVP_PKEY_sign_init(ctx), 1);
+    assert_true(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_NO_PADDING) > 0);
+    assert_int_equal(EVP_PKEY_sign(ctx, out, &n, block, 256), 1);
+    assert_int_equal(n, 256);
+    EVP_PKEY_CTX_free(ctx);
 }

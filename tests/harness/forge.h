@@ -36,4 +36,20 @@ const struct jwt_key *forge_key(enum forge_key key);
 /* The token in compact form; lives until forge_close. */
 char *forge(const char *header, const char *claims, enum signer signer);
 
+/* The same with a signature that is made by hand: sign writes it to out for the text that is
+ * signed, and says how long it is. */
+enum { FORGE_SIGNATURE_MAX = 1024 };
+typedef size_t forge_sign(const char *text, const void *arg, unsigned char *out);
+char *forge_by(const char *header, const char *claims, forge_sign *sign, const void *arg);
+
+/* Our EC key's signature of text: r and s, 32 bytes each. */
+void forge_ec(const char *text, unsigned char out[64]);
+
+/* The order of the EC key's group, and the modulus of the RSA key: big-endian. */
+void forge_order(unsigned char out[32]);
+void forge_modulus(unsigned char out[256]);
+
+/* What our RSA key makes of a number of 256 bytes, without any padding of its own. */
+void forge_rsa(const unsigned char block[256], unsigned char out[256]);
+
 #endif

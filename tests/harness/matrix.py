@@ -1,4 +1,5 @@
 """One good request for each operation of the OpenAPI document, for flows that go over all."""
+import re
 import time
 import uuid
 
@@ -10,7 +11,7 @@ from rosterd import wait_for
 from upstream import Upstream
 
 
-# What a dialect calls an error that others call otherwise; by the path, the longest prefix wins.
+# What a dialect calls an error that others call otherwise; by the path, the first that fits wins.
 IDENTITY = {
     "MALFORMED_JSON": "VALIDATION_ERROR",
     "WRONG_CREDENTIAL": "UNAUTHORIZED",
@@ -38,6 +39,8 @@ MESH = {
     "INSUFFICIENT_SCOPE": "FORBIDDEN",
 }
 WORDS = (
+    (r"/agents/[^/]+/did", IDENTITY),
+    ("/.well-known/did.json", IDENTITY),
     ("/.well-known/agent-card", MESH),
     ("/sessions", MESH),
     ("/messages", MESH),
@@ -53,7 +56,7 @@ WORDS = (
 
 
 def word(path, code):
-    return next(words for prefix, words in WORDS if path.startswith(prefix)).get(code, code)
+    return next(words for prefix, words in WORDS if re.match(prefix, path)).get(code, code)
 
 
 # A good body for each operation that needs one, by operationId; a call makes what must be fresh.

@@ -65,11 +65,12 @@ async function whole(as, proof) {
 }
 
 /** What the library throws for a 401 that has a challenge of this scheme. */
-function challenged(scheme) {
+function challenged(scheme, error) {
   return (fault) => {
     assert.equal(fault.name, 'WWWAuthenticateChallengeError', fault);
     assert.equal(fault.status, 401);
     assert.equal(fault.cause[0].scheme, scheme);
+    assert.equal(fault.cause[0].parameters.error, error);
     return true;
   };
 }
@@ -103,7 +104,7 @@ async function resource(as) {
     oauth.protectedResourceRequest(token, 'GET', api, undefined, null, insecure);
   const { access_token: token } = await ask(as, oauth.ClientSecretBasic(clientSecret), {});
   assert.equal((await call(token)).status, 200);
-  await assert.rejects(call(tampered(token, 2)), challenged('bearer'));
+  await assert.rejects(call(tampered(token, 2)), challenged('bearer', 'invalid_token'));
   const user = await oauth.userInfoRequest(as, client, token, insecure);
   assert.equal((await oauth.processUserInfoResponse(as, client, clientId, user)).sub, clientId);
 }

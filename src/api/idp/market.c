@@ -2,7 +2,9 @@
 #include "api/idp/market.h"
 
 #include "api/idp/agents.h"
+#include "api/idp/dids.h"
 #include "api/idp/lists.h"
+#include "domain/dids.h"
 #include "domain/identities.h"
 #include "domain/market.h"
 #include "json/formats.h"
@@ -37,22 +39,36 @@ static const struct format format_search = {
     .bad = bad_searches,
 };
 
-static const struct field card_fields[] = {
-    { "agentId", TEXT_AT(struct card, id), 0, .format = &format_uuid, .doc = "Its id." },
-    { "agentType", ENUM_AT(struct card, type), 0, .names = identity_type_words,
-      .doc = "What sort of work it does." },
-    { "version", TEXT_AT(struct card, version), 0, .doc = "Of its software." },
-    { "capabilities", TEXTS_AT(struct card, capabilities), 0,
-      .doc = "What it may do, as resource:action." },
-    { "owner", TEXT_AT(struct card, owner), 0, .doc = "The team that owns it; may be empty." },
-    { "deploymentEnv", ENUM_AT(struct card, env), 0, .names = identity_env_words,
-      .doc = "Where it runs." },
-    { "publishedAt", TIME_AT(struct card, published_at), 0, .doc = "When it was registered." },
-    { "did", TEXT_AT(struct card, did), F_NULLABLE, .doc = "Its DID (did:web)." },
+/* clang-format off */
+#define CARD_FIELDS                                                                                \
+    { "agentId", TEXT_AT(struct card, id), 0, .format = &format_uuid, .doc = "Its id." },          \
+    { "agentType", ENUM_AT(struct card, type), 0, .names = identity_type_words,                    \
+      .doc = "What sort of work it does." },                                                       \
+    { "version", TEXT_AT(struct card, version), 0, .doc = "Of its software." },                    \
+    { "capabilities", TEXTS_AT(struct card, capabilities), 0,                                      \
+      .doc = "What it may do, as resource:action." },                                              \
+    { "owner", TEXT_AT(struct card, owner), 0, .doc = "The team that owns it; may be empty." },    \
+    { "deploymentEnv", ENUM_AT(struct card, env), 0, .names = identity_env_words,                  \
+      .doc = "Where it runs." },                                                                   \
+    { "publishedAt", TIME_AT(struct card, published_at), 0, .doc = "When it was registered." },    \
+    { "did", TEXT_AT(struct card, did), F_NULLABLE, .doc = "Its DID (did:web)." }
+/* clang-format on */
+
+static const struct field card_fields[] = { CARD_FIELDS, FIELD_LAST };
+
+static const struct spec card_spec = { "MarketplaceAgent", sizeof(struct card), card_fields };
+
+_Static_assert(offsetof(struct card_detail, card) == 0, "a detail is drawn as a card, and more");
+
+static const struct field detail_fields[] = {
+    CARD_FIELDS,
+    { "didDocument", OBJECT_AT(struct card_detail, document, struct did_document),
+      .spec = &idp_did_spec, .doc = "As /agents/{agentId}/did has it." },
     FIELD_LAST,
 };
 
-static const struct spec card_spec = { "MarketplaceAgent", sizeof(struct card), card_fields };
+static const struct spec detail_spec = { "MarketplaceAgentDetail", sizeof(struct card_detail),
+                                         detail_fields };
 
 static const struct field page_fields[] = { IDP_PAGE_FIELDS(&card_spec) };
 
@@ -81,7 +97,7 @@ list_cards(struct request *rq, struct err *err)
 static bool
 get_card(struct request *rq, struct err *err)
 {
-    rq->out = market_get(rq->unit, rq->args[0], err);
+    rq->out = dids_agent(rq->unit, rq->args[0], err);
     return rq->out != NULL;
 }
 
@@ -94,7 +110,7 @@ const struct route idp_market_routes[] = {
       .doc = "Active agents that their owners have made public, of active organizations. The "
              "newest 10,000 are listed and counted." },
     { "GET", "/api/v1/marketplace/agents/{agentId}", get_card, "getMarketplaceAgent",
-      "Read one public agent", PUBLIC, .args = idp_agent_args, .out = &card_spec, .ok = 200,
+      "Read one public agent", PUBLIC, .args = idp_agent_args, .out = &detail_spec, .ok = 200,
       .fails = { ERR_AGENT_NOT_FOUND } },
     ROUTE_LAST,
 };

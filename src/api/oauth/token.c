@@ -60,6 +60,14 @@ static const struct field grant_fields[] = {
 static const struct spec grant_spec = { "TokenGrant", sizeof(struct drawn_grant), grant_fields };
 
 static bool
+admit(void *arg, struct err *err)
+{
+    struct request *rq = arg;
+
+    return limits_take_proved(service_of(rq), rq, err);
+}
+
+static bool
 issue(struct request *rq, struct err *err)
 {
     const struct token_body *body = rq->in;
@@ -67,7 +75,9 @@ issue(struct request *rq, struct err *err)
                                         body->scope,
                                         body->resource,
                                         body->nonce,
-                                        { rq->client.id, rq->client.secret } };
+                                        { rq->client.id, rq->client.secret },
+                                        admit,
+                                        rq };
     const struct token_grant *grant = tokens_issue(rq->unit, &want, err);
     struct drawn_grant *drawn = ARENA_NEW(rq->mem, struct drawn_grant);
 

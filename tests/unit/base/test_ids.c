@@ -88,6 +88,12 @@ turns_bytes_to_hex_and_back(void **state)
     assert_string_equal(ids_hex(bytes, 4, hex), "000fa5ff");
     assert_true(ids_unhex(hex, back, 4));
     assert_memory_equal(bytes, back, 4);
+    assert_int_equal(ids_hex_digit('f'), 15);
+    assert_int_equal(ids_hex_digit('F'), 15);
+    assert_int_equal(ids_hex_digit('9'), 9);
+    assert_int_equal(ids_hex_digit('g'), -1);
+    assert_int_equal(ids_hex_digit('\x10'), -1);
+    assert_int_equal(ids_hex_digit('\0'), -1);
     assert_false(ids_unhex("000fa5fF", back, 4));
     assert_false(ids_unhex("000fa5f", back, 4));
     assert_false(ids_unhex("000fa5ff0", back, 4));

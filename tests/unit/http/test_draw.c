@@ -39,7 +39,7 @@ static const struct dialect dialect = { .name = "plain", .error = draw_plainly }
 
 struct bench {
     struct request rq;
-    const char *if_match, *if_none_match;
+    const char *if_match, *if_none_match, *authorization;
 };
 
 /* In place of the server's: the headers of the bench. */
@@ -49,6 +49,7 @@ request_header(const struct request *rq, const char *name)
     const struct bench *b = (const struct bench *)(const void *)rq;
 
     return strcasecmp(name, "If-Match") == 0        ? b->if_match
+           : strcasecmp(name, "Authorization") == 0 ? b->authorization
            : strcasecmp(name, "If-None-Match") == 0 ? b->if_none_match
                                                     : NULL;
 }
@@ -220,6 +221,58 @@ an_error_says_when_to_come_back_and_with_what(void **state)
     }
 }
 
+#define METADATA "resource_metadata=\"https://x.example/.well-known/oauth-protected-resource\""
+
+static void
+a_refusal_says_what_was_wrong_with_the_credential(void **state)
+{
+    static const struct route open = { .who = WHO_ANYONE }, agents = { .who = WHO_AGENT },
+                              keys = { .who = WHO_KEY }, clients = { .who = WHO_CLIENT };
+    static const struct {
+        const struct route *route;
+        const char *authorization;
+        bool basic;
+        enum err_code code;
+        const char *challenge;
+    } cases[] = {
+        { &keys, NULL, false, ERR_UNAUTHORIZED, "Bearer " METADATA },
+        { &keys, "Basic eDp5", false, ERR_UNAUTHORIZED, "Bearer " METADATA },
+        { &keys, "Bearer x", false, ERR_UNAUTHORIZED, "Bearer error=\"invalid_token\", " METADATA },
+        { &keys, "bearer x", false, ERR_WRONG_CREDENTIAL,
+          "Bearer error=\"invalid_token\", " METADATA },
+        { &keys, "Bearer x", false, ERR_INSUFFICIENT_SCOPE,
+          "Bearer error=\"insufficient_scope\", scope=\"a:read b:write\", " METADATA },
+        { &keys, "Bearer x", false, ERR_FORBIDDEN, NULL },
+        { &agents, NULL, false, ERR_UNAUTHORIZED, "Bearer" },
+        { &agents, "Bearer x", false, ERR_UNAUTHORIZED, "Bearer error=\"invalid_token\"" },
+        { &clients, "Basic eDp5", true, ERR_INVALID_CLIENT, "Basic realm=\"rosterd\"" },
+        { &clients, "Basic eDp5", true, ERR_INSUFFICIENT_SCOPE, NULL },
+        { &clients, NULL, false, ERR_INVALID_CLIENT, "Bearer " METADATA },
+        { &open, NULL, false, ERR_INVALID_CLIENT, "Bearer" },
+        { &open, "Basic eDp5", true, ERR_INVALID_CLIENT, "Basic realm=\"rosterd\"" },
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct bench *b = *state;
+
+        b->rq.reply = (struct reply){ 0 };
+        b->rq.err = (struct err){ 0 };
+        b->rq.route = cases[i].route;
+        b->rq.issuer = "https://x.example";
+        b->rq.client.basic = cases[i].basic;
+        b->authorization = cases[i].authorization;
+        err_set(&b->rq.err, cases[i].code, NULL, NULL);
+        if (cases[i].code == ERR_INSUFFICIENT_SCOPE)
+            err_fact_text(&b->rq.err, "scope", "a:read b:write");
+        draw_error(&b->rq);
+        const char *said = header(&b->rq, "WWW-Authenticate");
+        if (cases[i].challenge == NULL)
+            assert_null(said);
+        else
+            assert_string_equal(said, cases[i].challenge);
+    }
+}
+
 static void
 if_match_is_read_as_a_version(void **state)
 {
@@ -270,6 +323,8 @@ main(void)
         cmocka_unit_test_setup_teardown(an_error_is_drawn_by_its_dialect_without_what_was_half_made,
                                         begin, end),
         cmocka_unit_test_setup_teardown(an_error_says_when_to_come_back_and_with_what, begin, end),
+        cmocka_unit_test_setup_teardown(a_refusal_says_what_was_wrong_with_the_credential, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(if_match_is_read_as_a_version, begin, end),
     };
 

@@ -23,7 +23,9 @@ static const struct route things[] = {
     ROUTE_LAST,
 };
 
-static const struct route pages[] = { { "GET", "/", .name = "start" }, ROUTE_LAST };
+static const struct route pages[] = { { "GET", "/", .name = "start" },
+                                      { "GET", "/api/guests/{id}", .name = "guest" },
+                                      ROUTE_LAST };
 
 static const struct route *const api_tables[] = { things, NULL };
 static const struct route *const page_tables[] = { pages, NULL };
@@ -200,6 +202,19 @@ says_what_a_known_path_takes(void **state)
 }
 
 static void
+a_path_of_a_row_is_of_its_dialect_whatever_the_method(void **state)
+{
+    struct bench *b = *state;
+
+    assert_true(match(b, "GET", "/api/guests/1"));
+    assert_ptr_equal(b->rq.dialect, &site);
+    assert_false(match(b, "PUT", "/api/guests/1"));
+    assert_ptr_equal(b->rq.dialect, &site);
+    assert_false(match(b, "PUT", "/api/things"));
+    assert_ptr_equal(b->rq.dialect, &api);
+}
+
+static void
 an_unknown_path_belongs_to_the_owner_of_its_prefix(void **state)
 {
     static const struct {
@@ -236,6 +251,8 @@ main(void)
                                         begin, end),
         cmocka_unit_test_setup_teardown(bounds_the_number_of_parameters, begin, end),
         cmocka_unit_test_setup_teardown(says_what_a_known_path_takes, begin, end),
+        cmocka_unit_test_setup_teardown(a_path_of_a_row_is_of_its_dialect_whatever_the_method,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(an_unknown_path_belongs_to_the_owner_of_its_prefix, begin,
                                         end),
     };

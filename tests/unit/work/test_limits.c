@@ -111,16 +111,18 @@ heartbeats_reads_owners_and_verifications_have_counts_of_their_own(void **state)
     assert_int_equal(let_through(&unlimited, 1, "192.0.2.1", 99), 99);
 }
 
-/* Whether a request of a client that calls itself id is let through; what is left goes to *left. */
+/* Whether a request of a client that calls itself id is let through, and then once more because it
+ * has proved itself; what is left goes to *left. */
 static bool
-take_client(const char *id, const char *address, long long *left)
+take_client(const char *id, const char *address, bool proved, long long *left)
 {
     static const struct route token = { .limit = LIMIT_CLIENT };
     struct request rq = { .route = &token, .client = { .id = id } };
     struct err err = { 0 };
 
     memcpy(rq.client_ip, address, strlen(address) + 1);
-    bool good = limits_take(&service, &rq, &err);
+    bool good =
+        limits_take(&service, &rq, &err) && (!proved || limits_take_proved(&service, &rq, &err));
     assert_int_equal(err.code, good ? ERR_NONE : ERR_RATE_LIMITED);
     assert_int_equal(rq.rate.limit, 2);
     assert_true(rq.rate.reset_s > 0);
@@ -128,26 +130,47 @@ take_client(const char *id, const char *address, long long *left)
     return good;
 }
 
+static const char one[] = "0b5f3f5e-6d1c-4f0e-9a57-0c1f2d3e4b5a";
+static const char same[] = "0B5F3F5E-6D1C-4F0E-9A57-0C1F2D3E4B5A";
+static const char other[] = "0b5f3f5e-6d1c-4f0e-9a57-0c1f2d3e4b5b";
+
 static void
-clients_are_counted_by_id_and_by_address_when_that_is_none(void **state)
+those_who_have_not_proved_themselves_are_counted_by_id_and_address(void **state)
 {
-    static const char one[] = "0b5f3f5e-6d1c-4f0e-9a57-0c1f2d3e4b5a";
-    static const char same[] = "0B5F3F5E-6D1C-4F0E-9A57-0C1F2D3E4B5A";
-    static const char other[] = "0b5f3f5e-6d1c-4f0e-9a57-0c1f2d3e4b5b";
     long long left;
 
     (void)state;
-    assert_true(take_client(one, "192.0.2.1", &left));
+    assert_true(take_client(one, "192.0.2.1", false, &left));
     assert_int_equal(left, 1);
-    assert_true(take_client(same, "192.0.2.2", &left));
+    assert_true(take_client(same, "192.0.2.1", false, &left));
     assert_int_equal(left, 0);
-    assert_false(take_client(one, "192.0.2.3", &left));
+    assert_false(take_client(one, "192.0.2.1", false, &left));
     assert_int_equal(left, 0);
-    assert_true(take_client(other, "192.0.2.1", &left));
-    assert_true(take_client(NULL, "192.0.2.1", &left));
-    assert_true(take_client("no id", "192.0.2.1", &left));
-    assert_false(take_client("another", "192.0.2.1", &left));
-    assert_true(take_client("another", "192.0.2.4", &left));
+    assert_true(take_client(one, "192.0.2.2", true, &left));
+    assert_int_equal(left, 1);
+    assert_true(take_client(other, "192.0.2.1", false, &left));
+    assert_true(take_client(NULL, "192.0.2.1", false, &left));
+    assert_true(take_client("no id", "192.0.2.1", false, &left));
+    assert_false(take_client("another", "192.0.2.1", false, &left));
+    assert_true(take_client("another", "192.0.2.4", false, &left));
+}
+
+static void
+a_proved_client_is_counted_wherever_it_calls_from(void **state)
+{
+    long long left;
+
+    (void)state;
+    assert_true(take_client(one, "192.0.2.1", true, &left));
+    assert_int_equal(left, 1);
+    assert_true(take_client(same, "192.0.2.2", true, &left));
+    assert_int_equal(left, 0);
+    assert_false(take_client(one, "192.0.2.3", true, &left));
+    assert_int_equal(left, 0);
+    assert_true(take_client(other, "192.0.2.3", true, &left));
+    assert_true(take_client(other, "192.0.2.4", false, &left));
+    assert_true(take_client(other, "192.0.2.4", true, &left));
+    assert_int_equal(left, 0);
 }
 
 static void
@@ -192,7 +215,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(clients_are_counted_by_id_and_by_address_when_that_is_none,
+        cmocka_unit_test_setup_teardown(
+            those_who_have_not_proved_themselves_are_counted_by_id_and_address, make_service,
+            drop_service),
+        cmocka_unit_test_setup_teardown(a_proved_client_is_counted_wherever_it_calls_from,
                                         make_service, drop_service),
         cmocka_unit_test_setup_teardown(
             counts_calls_by_agent_and_address_and_all_of_an_organization, make_service,
