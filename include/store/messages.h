@@ -51,9 +51,9 @@ long store_messages_end(struct db_tx *tx, const char *org, const char *id,
                         const struct message_end *end, struct arena *mem,
                         struct err *err) MUST_CHECK;
 
-/* A sign of activity of the open session of a message; turns: how many are added. */
-bool store_messages_touch(struct db_tx *tx, const char *org, const char *id, int64_t turns,
-                          struct arena *mem, struct err *err) MUST_CHECK;
+/* A sign of activity of the open session of a message. */
+bool store_messages_touch(struct db_tx *tx, const char *org, const char *id, struct arena *mem,
+                          struct err *err) MUST_CHECK;
 
 /* Fails those whose daemon has died: under way and unchanged for old_ms; at most limit. */
 long store_messages_expire(struct db_tx *tx, int64_t old_ms, int64_t limit, struct arena *mem,

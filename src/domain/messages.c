@@ -41,7 +41,7 @@ messages_begin(struct unit *u, const struct message_new *fresh, struct err *err)
     struct message *message = store_messages_insert(tx, u->by->org_text, &given, u->mem, err);
     if (message == NULL && err->code == ERR_NONE)
         err_set(err, ERR_AGENT_NOT_FOUND, "agent_type", NULL);
-    if (message == NULL || !store_messages_touch(tx, u->by->org_text, given.id, 0, u->mem, err))
+    if (message == NULL || !store_messages_touch(tx, u->by->org_text, given.id, u->mem, err))
         return NULL;
     return db_commit(tx, err) ? message : NULL;
 }
@@ -60,7 +60,7 @@ messages_end(struct unit *u, const char *id, const struct message_end *end, bool
     if (n < 0)
         return false;
     *late = n == 0;
-    return (*late || store_messages_touch(tx, org, id, 1, u->mem, err)) && db_commit(tx, err);
+    return (*late || store_messages_touch(tx, org, id, u->mem, err)) && db_commit(tx, err);
 }
 
 struct mesh_page *

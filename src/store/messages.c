@@ -94,8 +94,8 @@ const struct stmt store_messages_stmts[] = {
         " result = $5::json, error = $6::text, updated_at = roster_now()"
         " WHERE org_id = $1::uuid AND id = $2::uuid AND state < 3" },
     [TOUCH] = { "messages_touch",
-        "UPDATE sessions s SET last_activity = roster_now(), status = greatest(s.status, 1),"
-        " total_turns = s.total_turns + $3::bigint FROM messages m"
+        "UPDATE sessions s SET last_activity = roster_now(), status = greatest(s.status, 1)"
+        " FROM messages m"
         " WHERE m.org_id = $1::uuid AND m.id = $2::uuid AND s.id = m.session_id"
         " AND s.ended_at IS NULL" },
     [EXPIRE] = { "messages_expire",
@@ -187,11 +187,11 @@ store_messages_end(struct db_tx *tx, const char *org, const char *id, const stru
 }
 
 bool
-store_messages_touch(struct db_tx *tx, const char *org, const char *id, int64_t turns,
-                     struct arena *mem, struct err *err)
+store_messages_touch(struct db_tx *tx, const char *org, const char *id, struct arena *mem,
+                     struct err *err)
 {
-    return db_exec(tx, &store_messages_stmts[TOUCH],
-                   DB_ARGS(DB_TEXT(org), DB_TEXT(id), DB_INT(turns)), mem, err) >= 0;
+    return db_exec(tx, &store_messages_stmts[TOUCH], DB_ARGS(DB_TEXT(org), DB_TEXT(id)), mem,
+                   err) >= 0;
 }
 
 long
