@@ -27,8 +27,10 @@ struct message *messages_get(struct unit *u, const char *id, struct err *err) MU
  * MESSAGE_NOT_FOUND, MESSAGE_ENDED. */
 struct message *messages_cancel(struct unit *u, const char *id, struct err *err) MUST_CHECK;
 
-/* Deletes messages, and sessions that have ended, older than keep_ms, and fails messages that a
- * daemon left behind when it died; in steps of bounded size. *more: again at once. */
-bool messages_clean(struct unit *u, int64_t keep_ms, bool *more, struct err *err) MUST_CHECK;
+/* Deletes messages, and sessions that have ended, older than keep_ms, and fails messages that are
+ * under way for lost_ms: longer than a dispatch may take. In steps of bounded size. *more: again at
+ * once. */
+bool messages_clean(struct unit *u, int64_t keep_ms, int64_t lost_ms, bool *more,
+                    struct err *err) MUST_CHECK;
 
 #endif

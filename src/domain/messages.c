@@ -3,11 +3,7 @@
 
 #include "domain/sessions.h"
 
-enum {
-    CLEAN_ROWS = 2000,
-    /* Longer than any dispatch may take (mesh.dispatch_timeout is at most an hour). */
-    LOST_MS = 2 * 60 * 60 * 1000,
-};
+enum { CLEAN_ROWS = 2000 };
 
 const char *const message_state_words[] = { "submitted", "working", "input-required",
                                             "completed", "failed",  "canceled",
@@ -110,13 +106,13 @@ messages_cancel(struct unit *u, const char *id, struct err *err)
 }
 
 bool
-messages_clean(struct unit *u, int64_t keep_ms, bool *more, struct err *err)
+messages_clean(struct unit *u, int64_t keep_ms, int64_t lost_ms, bool *more, struct err *err)
 {
     struct db_tx *tx = db_single(u->db);
     long done[3] = { 0 };
 
     *more = false;
-    if ((done[0] = store_messages_expire(tx, LOST_MS, CLEAN_ROWS, u->mem, err)) < 0 ||
+    if ((done[0] = store_messages_expire(tx, lost_ms, CLEAN_ROWS, u->mem, err)) < 0 ||
         (done[1] = store_messages_clean(tx, keep_ms, CLEAN_ROWS, u->mem, err)) < 0 ||
         (done[2] = store_sessions_clean(tx, keep_ms, CLEAN_ROWS, u->mem, err)) < 0)
         return false;

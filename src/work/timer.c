@@ -24,7 +24,8 @@ enum {
     MARK_MS = 5000,       /* at most, between two marks that we are alive      */
     CLEAN_STEPS_MAX = 20, /* small deletes in one go                           */
     FLEET_STEPS_MAX = 10,
-    HOSTED_FAILS = 10, /* in a row, until a hosted instance is given up */
+    HOSTED_FAILS = 10,        /* in a row, until a hosted instance is given up */
+    MESSAGE_GRACE_MS = 60000, /* for a dispatch that has ended to be recorded     */
     AUDIT_CHECK_MS = 60 * 60 * 1000,
 };
 
@@ -201,10 +202,12 @@ clean(struct timer_thread *t, struct unit *u, struct err *err)
 static bool
 clean_messages(struct timer_thread *t, struct unit *u, struct err *err)
 {
+    const struct service *service = t->service;
     bool more = true;
 
     for (int step = 0; more && step < CLEAN_STEPS_MAX; step++)
-        if (!messages_clean(u, t->service->background.messages_kept, &more, err))
+        if (!messages_clean(u, service->background.messages_kept,
+                            service->mesh.dispatch_ms + MESSAGE_GRACE_MS, &more, err))
             return false;
     return true;
 }

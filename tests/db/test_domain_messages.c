@@ -180,17 +180,17 @@ old_messages_and_ended_sessions_are_deleted_and_lost_ones_fail(void **state)
 
     assert_true(end(fx, done, MESSAGE_COMPLETED));
     assert_ok(sessions_close(&fx->u, ended, &fx->err), &fx->err);
-    assert_ok(messages_clean(&fx->u, 3600 * 1000, &more, &fx->err), &fx->err);
+    assert_ok(messages_clean(&fx->u, 3600 * 1000, 7200 * 1000, &more, &fx->err), &fx->err);
     assert_false(more);
     assert_non_null(messages_get(&fx->u, done->id, &fx->err));
     domain_fixture_clock(fx, 3 * 3600);
     struct message *young = begin(fx, names.type, NULL);
-    assert_ok(messages_clean(&fx->u, 3600LL * 1000 * 24, &more, &fx->err), &fx->err);
+    assert_ok(messages_clean(&fx->u, 3600LL * 1000 * 24, 7200 * 1000, &more, &fx->err), &fx->err);
     lost = messages_get(&fx->u, lost->id, &fx->err);
     assert_ok(lost != NULL, &fx->err);
     assert_int_equal(lost->state, MESSAGE_FAILED);
     assert_string_equal(lost->error, "AGENT_DISCONNECTED");
-    assert_ok(messages_clean(&fx->u, 3600 * 1000, &more, &fx->err), &fx->err);
+    assert_ok(messages_clean(&fx->u, 3600 * 1000, 7200 * 1000, &more, &fx->err), &fx->err);
     assert_null(messages_get(&fx->u, done->id, &fx->err));
     assert_null(sessions_get(&fx->u, ended, false, false, domain_fixture_again(fx)));
     assert_non_null(sessions_get(&fx->u, session, false, false, domain_fixture_again(fx)));

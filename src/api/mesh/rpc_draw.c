@@ -39,8 +39,10 @@ draw_text_part(bool v1, const char *text)
 static json_t *
 draw_parts(bool v1, const char *result)
 {
-    json_t *value = must(json_loads(result, JSON_DECODE_ANY, NULL)), *parts = must(json_array());
+    json_t *value = json_loads(result, JSON_DECODE_ANY, NULL), *parts = must(json_array());
 
+    if (value == NULL) /* nothing that a client could read either */
+        value = json_null();
     if (json_is_string(value) && json_string_value(value) != NULL)
         json_array_append_new(parts, draw_text_part(v1, json_string_value(value)));
     json_array_append_new(
