@@ -215,6 +215,7 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_org_page ON sessions (org_id, created_at DESC, id DESC);
 CREATE INDEX sessions_open ON sessions (last_activity) WHERE ended_at IS NULL;
+CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 COMMENT ON TABLE  sessions        IS 'Units of work of the mesh dialect.';
 COMMENT ON COLUMN sessions.status IS 'enum session_status (model/session.h): 0 opening, 1 active, 2 paused, 3 completed.';
 
@@ -260,6 +261,8 @@ CREATE INDEX messages_org_page ON messages (org_id, created_at DESC, id DESC);
 CREATE INDEX messages_session_page ON messages (session_id, created_at DESC, id DESC)
     WHERE session_id IS NOT NULL;
 CREATE INDEX messages_at ON messages USING brin (created_at);
+CREATE INDEX messages_pending ON messages (org_id, created_at DESC, id DESC) WHERE state = 2;
+CREATE INDEX messages_open ON messages (updated_at) WHERE state < 2;
 COMMENT ON TABLE  messages             IS 'One row per message that came by /send: the durable record of a task.';
 COMMENT ON COLUMN messages.agent_id    IS 'Whom it was for; stays when the agent is deleted.';
 COMMENT ON COLUMN messages.instance_id IS 'Which instance had it.';

@@ -65,7 +65,7 @@ struct config {
         int64_t beats, calls; /* queue bounds of the writer           */
     } writer;
     struct {
-        int64_t calls, transitions, audit; /* how long rows are kept        */
+        int64_t calls, transitions, audit, messages; /* how long rows are kept */
     } retention;
     struct {
         int level;  /* enum log_level                       */

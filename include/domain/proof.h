@@ -7,11 +7,6 @@
 /* For so long is a proof good; agents read it when the dispatch comes. */
 enum { PROOF_LIFE_S = 60 };
 
-/* The columns of instances under which its secrets are sealed (crypto/seal.h). */
-#define SEAL_INSTANCE_URL          "instance_url"
-#define SEAL_INSTANCE_DISPATCH_URL "instance_dispatch_url"
-#define SEAL_INSTANCE_SECRET       "instance_secret"
-
 struct proof {
     const char *scheme, *token; /* in mem, the token wiped with it */
     int64_t expires_at;         /* Unix seconds                    */

@@ -14,7 +14,7 @@ enum route_who {
 
 enum route_flag {
     ROUTE_LOOP = 1 << 0,         /* the handler runs on the loop and may park; no database   */
-    ROUTE_STREAM = 1 << 1,       /* the body is not collected: the lane takes it             */
+    ROUTE_STREAM = 1 << 1,       /* the lane takes the body; without out_type it relays */
     ROUTE_CREATES = 1 << 2,      /* honours Idempotency-Key                                  */
     ROUTE_LAX_BODY = 1 << 3,     /* a missing or unreadable body counts as {}                */
     ROUTE_ETAG = 1 << 4,         /* answers carry ETag; If-Match / If-None-Match are honoured */

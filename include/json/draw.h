@@ -12,9 +12,10 @@ enum spec_view {
 };
 
 /* Draws thing as a new JSON object, members in the order of the table; the caller owns the
- * reference. Null are: a NULL text or JSON, a time 0, and, where F_NULLABLE or F_OMIT_NULL is set,
- * an int or enum below its lowest value (enum: 0). Programming errors, asserted: null in a field
- * that is neither F_NULLABLE nor F_OMIT_NULL, text that is not UTF-8, an enum without a word. */
+ * reference. Null are: a NULL text or JSON, a time 0, a list with F_OMIT_NULL whose v is NULL, and,
+ * where F_NULLABLE or F_OMIT_NULL is set, an int or enum below its lowest value (enum: 0).
+ * Programming errors, asserted: null in a field that is neither F_NULLABLE nor F_OMIT_NULL, text
+ * that is not UTF-8, an enum without a word. */
 json_t *spec_write(const struct spec *spec, const void *thing, enum spec_view view);
 
 #endif

@@ -9,7 +9,9 @@
 extern const struct http_hooks pipeline_hooks;
 
 /* For handlers that run on the loop. Has a worker run ask(rq, err), with rq->unit set; then
- * then(rq) runs on the loop, with rq->err set when ask failed. */
+ * then(rq) runs on the loop, with rq->err set when ask failed. A lane is not told meanwhile that
+ * the client left; it asks before its answer begins, or from its read hook when that gives
+ * nothing. */
 void pipeline_work(struct request *rq, bool (*ask)(struct request *rq, struct err *err),
                    void (*then)(struct request *rq));
 

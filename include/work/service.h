@@ -25,7 +25,7 @@ struct rate_limits {
 
 /* Settings of the background; a reload may change them. Milliseconds. */
 struct background {
-    atomic_llong interval, calls_kept, transitions_kept;
+    atomic_llong interval, calls_kept, transitions_kept, messages_kept, session_idle;
     atomic_bool health;
     long long health_concurrency, health_per_host, health_timeout;
 };

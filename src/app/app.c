@@ -42,6 +42,8 @@ take_reloadable(struct service *s, const struct config *c)
     s->background.health = c->health.enabled;
     s->background.calls_kept = c->retention.calls;
     s->background.transitions_kept = c->retention.transitions;
+    s->background.messages_kept = c->retention.messages;
+    s->background.session_idle = c->mesh.session_idle;
     s->core.audit_kept_ms = c->retention.audit;
     s->mesh.lost = c->mesh.lost;
     s->mesh.remove_connected = c->mesh.remove_connected;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "crypto/jwt.h"
+#include "domain/instances.h"
 #include "domain/signing.h"
 #include "domain_priv.h"
 #include "out/url.h"
@@ -66,7 +67,7 @@ sign(struct unit *u, const struct fleet_target *target, const char *dispatch_id,
     if (target->secret_sealed.v == NULL)
         return signing_sign(u, JWT_ES256, TYPE, text, err);
 
-    const char *secret = open_text(u, target, SEAL_INSTANCE_SECRET, target->secret_sealed, err);
+    const char *secret = open_text(u, target, SEAL_DISPATCH_SECRET, target->secret_sealed, err);
     return secret == NULL ? NULL : jwt_sign_shared(secret, strlen(secret), TYPE, text, u->mem, err);
 }
 
@@ -84,7 +85,7 @@ proof_make(struct unit *u, const struct fleet_target *target, const char *dispat
     proof->expires_at = now + PROOF_LIFE_S;
     proof->token = target->scheme == SCHEME_JWT
                        ? sign(u, target, dispatch_id, now, &why)
-                       : open_text(u, target, SEAL_INSTANCE_SECRET, target->secret_sealed, &why);
+                       : open_text(u, target, SEAL_DISPATCH_SECRET, target->secret_sealed, &why);
     if (proof->token != NULL)
         return proof;
     if (why.code == ERR_DATABASE_UNAVAILABLE)
@@ -99,7 +100,7 @@ proof_url(struct unit *u, const struct fleet_target *target, struct err *err)
 {
     bool own = target->dispatch_url_sealed.v != NULL;
     struct err why = { 0 };
-    const char *text = open_text(u, target, own ? SEAL_INSTANCE_DISPATCH_URL : SEAL_INSTANCE_URL,
+    const char *text = open_text(u, target, own ? SEAL_DISPATCH_URL : SEAL_INSTANCE_URL,
                                  own ? target->dispatch_url_sealed : target->url_sealed, &why);
 
     if (text == NULL) {

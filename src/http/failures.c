@@ -13,7 +13,7 @@ always(const struct route *route)
 static bool
 asks_a_worker(const struct route *route)
 {
-    return (route->flags & ROUTE_LOOP) == 0 || route->who == WHO_AGENT;
+    return (route->flags & ROUTE_LOOP) == 0 || route->who != WHO_ANYONE;
 }
 
 static bool

@@ -52,6 +52,12 @@ openapi_is_list(const struct route *route)
     return route->query != NULL && openapi_field(route->query->fields, "cursor")->key[0] != '\0';
 }
 
+bool
+openapi_relays(const struct route *route)
+{
+    return (route->flags & ROUTE_STREAM) != 0 && route->out_type == NULL;
+}
+
 void
 openapi_types(const struct route *route, const char *types[3])
 {
@@ -63,6 +69,8 @@ openapi_types(const struct route *route, const char *types[3])
         types[n++] = route->out_type;
     if ((route->flags & ROUTE_CSV) != 0)
         types[n++] = "text/csv";
+    else if ((route->flags & ROUTE_STREAM) != 0)
+        types[n++] = "text/event-stream";
     types[n] = NULL;
 }
 
@@ -155,10 +163,13 @@ ref(const struct spec *spec, enum spec_side side, struct arena *mem)
 static json_t *
 request_body(const struct route *route, struct arena *mem)
 {
-    if ((route->flags & ROUTE_STREAM) != 0)
+    if (openapi_relays(route))
         return json_pack("{s:b, s:s, s:{s:{}}}", "required", 0, "description",
                          "Any bytes of any type; they are passed on as they come.", "content",
                          "*/*");
+    if (route->in == NULL)
+        return json_pack("{s:b, s:{s:{s:{s:s}}}}", "required", 1, "content", "application/json",
+                         "schema", "type", "object");
     json_t *body = json_pack(
         "{s:b, s:{s:{s:o}}}", "required", (route->flags & (ROUTE_LAX_BODY | ROUTE_EMPTY_BODY)) == 0,
         "content", "application/json", "schema", ref(route->in, openapi_side(route), mem));
@@ -284,7 +295,7 @@ failure(const struct dialect *dialect, const struct route *route, const enum err
     bool may_lack_scope = status == 403 && route->scope != 0;
     if (status == 401 || may_lack_scope)
         openapi_put(headers, "WWW-Authenticate", COMPONENT("headers", "Authenticate"));
-    if ((route->flags & ROUTE_STREAM) != 0 && status >= 502)
+    if (openapi_relays(route) && status >= 502)
         openapi_put(headers, "Proxy-Status", COMPONENT("headers", "ProxyStatus"));
     openapi_put(answer, "content",
                 json_pack("{s:{s:{s:[o,{s:{s:{s:O}}}]}}}", "application/json", "schema", "allOf",
@@ -302,7 +313,7 @@ responses(const struct dialect *dialect, const struct route *route, struct arena
     enum err_code codes[ERR_COUNT];
     size_t n;
 
-    if ((route->flags & ROUTE_STREAM) == 0 && route->ok != 0)
+    if (!openapi_relays(route) && route->ok != 0)
         add_success(all, route, mem);
     route_failures(route, codes);
     for (size_t i = 0; codes[i] != ERR_NONE; i += n) {
@@ -313,7 +324,7 @@ responses(const struct dialect *dialect, const struct route *route, struct arena
         openapi_put(all, arena_printf(mem, "%d", status),
                     failure(dialect, route, &codes[i], n, mem));
     }
-    if ((route->flags & ROUTE_STREAM) != 0)
+    if (openapi_relays(route))
         add_stream(all);
     return all;
 }

@@ -225,7 +225,7 @@ put_notes(struct page *page, const struct route *route)
     else if ((route->flags & ROUTE_ETAG) != 0)
         put(page, "<p>Honours <code>%</code> with an ETag.</p>\n",
             strcmp(route->method, "GET") == 0 ? "If-None-Match" : "If-Match", NULL, NULL);
-    if ((route->flags & ROUTE_STREAM) != 0)
+    if (openapi_relays(route))
         raw(page, "<p>The body is passed on as it comes, and so is the answer.</p>\n");
     if ((route->flags & ROUTE_LAX_BODY) != 0)
         raw(page, "<p>A body that is missing or no JSON counts as <code>{}</code>.</p>\n");
@@ -236,7 +236,7 @@ put_success(struct page *page, const struct route *route)
 {
     const char *types[3];
 
-    if ((route->flags & ROUTE_STREAM) != 0 || route->ok == 0)
+    if (openapi_relays(route) || route->ok == 0)
         return;
     openapi_types(route, types);
     put(page, "<p>Answers <strong>%</strong>", arena_printf(page->mem, "%d", route->ok), NULL,

@@ -27,6 +27,9 @@ enum spec_side openapi_side(const struct route *route);
 /* Whether lists of it are paged, so that answers carry Link. */
 bool openapi_is_list(const struct route *route);
 
+/* Whether it passes on what a target answers, instead of answering itself. */
+bool openapi_relays(const struct route *route);
+
 /* The media types of a success, NULL-terminated; none for an empty answer. */
 void openapi_types(const struct route *route, const char *types[3]);
 

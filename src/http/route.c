@@ -330,6 +330,6 @@ router_match(const struct router *router, const char *method, const char *target
     rq->dialect = row->dialect;
     rq->raw_query = target[size] == '?' ? target + size + 1 : NULL;
     return read_args(row, &cut, rq, err) &&
-           ((rq->route->flags & ROUTE_STREAM) != 0 ||
+           (((rq->route->flags & ROUTE_STREAM) != 0 && rq->route->out_type == NULL) ||
             read_query(rq->raw_query == NULL ? "" : rq->raw_query, rq, err));
 }

@@ -99,8 +99,10 @@ static json_t *
 draw_list(const struct field *f, const void *place, enum spec_view view)
 {
     const struct list *list = place;
-    json_t *array = must(json_array());
 
+    if (list->v == NULL && (f->flags & F_OMIT_NULL) != 0)
+        return json_null();
+    json_t *array = must(json_array());
     for (size_t i = 0; i < list->n; i++) {
         assert(list->v[i] != NULL);
         json_array_append_new(array, draw_members(f->spec, list->v[i], view));

@@ -8,6 +8,7 @@
 #include "store/audit.h"
 #include "store/audit_chain.h"
 #include "store/calls.h"
+#include "store/cards.h"
 #include "store/clients.h"
 #include "store/connections.h"
 #include "store/credentials.h"
@@ -18,6 +19,7 @@
 #include "store/instances.h"
 #include "store/market.h"
 #include "store/master_keys.h"
+#include "store/messages.h"
 #include "store/networks.h"
 #include "store/nodes.h"
 #include "store/org_credentials.h"
@@ -25,6 +27,7 @@
 #include "store/presence.h"
 #include "store/revoked_tokens.h"
 #include "store/service_state.h"
+#include "store/sessions.h"
 #include "store/signing_keys.h"
 #include "store/token_counts.h"
 #include "store/transitions.h"
@@ -37,6 +40,7 @@ const struct stmt *const store_statements[] = {
     store_audit_chain_stmts,
     store_audit_stmts,
     store_calls_stmts,
+    store_cards_stmts,
     store_clients_stmts,
     store_connections_stmts,
     store_credentials_stmts,
@@ -47,6 +51,7 @@ const struct stmt *const store_statements[] = {
     store_instances_stmts,
     store_market_stmts,
     store_master_keys_stmts,
+    store_messages_stmts,
     store_networks_stmts,
     store_nodes_stmts,
     store_org_credentials_stmts,
@@ -54,6 +59,7 @@ const struct stmt *const store_statements[] = {
     store_presence_stmts,
     store_revoked_tokens_stmts,
     store_service_state_stmts,
+    store_sessions_stmts,
     store_signing_keys_stmts,
     store_token_counts_stmts,
     store_transitions_stmts,

@@ -7,7 +7,9 @@
 #include "domain/audit.h"
 #include "domain/fleet.h"
 #include "domain/identities.h"
+#include "domain/messages.h"
 #include "domain/presence.h"
+#include "domain/sessions.h"
 #include "out/probe.h"
 #include "work/limits.h"
 #include "work/workers.h"
@@ -22,7 +24,8 @@ enum {
     MARK_MS = 5000,       /* at most, between two marks that we are alive      */
     CLEAN_STEPS_MAX = 20, /* small deletes in one go                           */
     FLEET_STEPS_MAX = 10,
-    HOSTED_FAILS = 10, /* in a row, until a hosted instance is given up */
+    HOSTED_FAILS = 10,        /* in a row, until a hosted instance is given up */
+    MESSAGE_GRACE_MS = 60000, /* for a dispatch that has ended to be recorded     */
     AUDIT_CHECK_MS = 60 * 60 * 1000,
 };
 
@@ -197,6 +200,30 @@ clean(struct timer_thread *t, struct unit *u, struct err *err)
 }
 
 static bool
+clean_messages(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    const struct service *service = t->service;
+    bool more = true;
+
+    for (int step = 0; more && step < CLEAN_STEPS_MAX; step++)
+        if (!messages_clean(u, service->background.messages_kept,
+                            service->mesh.dispatch_ms + MESSAGE_GRACE_MS, &more, err))
+            return false;
+    return true;
+}
+
+static bool
+end_sessions(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    bool more = true;
+
+    for (int step = 0; more && step < CLEAN_STEPS_MAX; step++)
+        if (!sessions_sweep(u, t->service->background.session_idle, &more, err))
+            return false;
+    return true;
+}
+
+static bool
 count_up(struct timer_thread *t, struct unit *u, struct err *err)
 {
     bool more = true;
@@ -242,6 +269,8 @@ static const struct chore {
     { "fleet", 1000, 0, fleet, true },
     { "count", 60000, 0, count, true }, /* what metrics and account limits go by            */
     { "gauges", 1000, 0, gauges, false },
+    { "sessions", 10000, 0, end_sessions, true }, /* that were idle for too long            */
+    { "messages", 60000, 0, clean_messages, true },
     { "clean", 60000, 0, clean, true },       /* hints, idempotency rows, old records             */
     { "count_up", 10000, 0, count_up, true }, /* how many agents organizations have           */
     { "audit_seal", 500, 0, seal_audit, true },

@@ -1,4 +1,4 @@
-"""OAuth clients that others wrote (tests/interop) against the daemon: what they discover, ask for
+"""Clients that others wrote (tests/interop) against the daemon: what they discover, ask for
 and verify, also while signing keys are replaced. Skipped when they are not installed."""
 import json
 import os
@@ -6,6 +6,7 @@ import subprocess
 import unittest
 import uuid
 
+import mesh_rows
 from flow import Flow
 from rosterd import PATIENCE, SOURCE
 
@@ -90,3 +91,28 @@ class Clients(Flow):
 
     def test_openid_client_finds_the_server_and_has_tokens_issued_told_and_revoked(self):
         self.passes(self.begin("openid-client.mjs", 60), 60)
+
+
+@unittest.skipUnless(INSTALLED, "they are not installed: npm ci --prefix tests/interop")
+class A2a(Flow):
+    def test_clients_of_a2a_0_3_and_1_0_send_stream_and_read_tasks(self):
+        agent_type = "echo-" + uuid.uuid4().hex
+        agent = self.api.register("echo")
+        echo = mesh_rows.Agent(self.daemon, agent, agent_type, lambda payload: payload["args"])
+        self.addCleanup(echo.close)
+        more = {
+            "INTEROP_URL": self.daemon.url,
+            "INTEROP_KEY": self.daemon.key,
+            "INTEROP_AGENT_TYPE": agent_type,
+        }
+        ended = subprocess.run(
+            ["node", os.path.join(FOLDER, "a2a.mjs")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.daemon.folder,
+            env={**os.environ, **more},
+            timeout=60 * PATIENCE,
+        )
+        self.assertEqual(ended.returncode, 0, ended.stdout)

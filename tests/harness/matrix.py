@@ -4,6 +4,7 @@ import time
 import uuid
 
 import client
+import mesh_rows
 from client import Reply, Stream
 from flow import Flow
 from rosterd import wait_for
@@ -40,11 +41,12 @@ MESH = {
 WORDS = (
     (r"/agents/[^/]+/did", IDENTITY),
     ("/.well-known/did.json", IDENTITY),
-    ("/agents", MESH),
-    ("/auth", MESH),
+    ("/.well-known/agent-card", MESH),
     ("/sessions", MESH),
     ("/messages", MESH),
     ("/send", MESH),
+    ("/agents", MESH),
+    ("/auth", MESH),
     ("/api/v1/token", OAUTH),
     ("/api/v1/authorize", OAUTH),
     ("/.well-known", OAUTH),
@@ -94,6 +96,14 @@ BODIES = {
     "disallowAgentType": lambda m: {"tenant_id": m.tenant, "agent_type": "matrix-3"},
     "introspectToken": lambda m: {"token": m.token},
     "revokeToken": lambda m: {"token": m.other_token},
+    "openMeshSession": lambda m: {"instance_id": m.hosted, "user_id": "matrix"},
+    "closeMeshSession": lambda m: {"session_id": m.session},
+    "getMeshSession": lambda m: {"session_id": m.session},
+    "inviteToMeshSession": lambda m: {"session_id": m.session, "agent_type": "matrix-hosted"},
+    "send": lambda m: m.rpc(),
+    "sendToType": lambda m: m.rpc(),
+    "getMeshMessage": lambda m: {"message_id": m.message},
+    "cancelMeshMessage": lambda m: {"message_id": m.message},
 }
 
 
@@ -117,6 +127,8 @@ class Matrix(Flow):
             "instance_id"
         ]
         cls.connection = cls.api.connect(cls.agent, cls.target, allow_paths=True)
+        cls.hosted = mesh_rows.instance(cls.daemon, cls.target, "matrix-hosted")
+        cls.renew()
         cls.operator = cls.key("full,admin:orgs")
         cls.organization = (
             cls.api.with_credential(cls.operator)
@@ -139,6 +151,21 @@ class Matrix(Flow):
             "audit": cls.api.get("/api/v1/audit?limit=1").json["data"][0]["eventId"],
         }
 
+    @staticmethod
+    def rpc():
+        """To an instance that does not answer."""
+        part = {"data": {"agent_type": "matrix-hosted"}}
+        message = {"messageId": "m", "role": "ROLE_USER", "parts": [part]}
+        params = {"message": message}
+        return {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": params}
+
+    @classmethod
+    def renew(cls):
+        """What a good request uses up."""
+        cls.session = str(uuid.uuid4())
+        assert cls.api.post("/sessions/init", {"session_id": cls.session}).status == 200
+        cls.message = mesh_rows.message(cls.daemon, cls.target, cls.session)
+
     @classmethod
     def key(cls, scope):
         """A key of the organization that the daemon's own key is of."""
@@ -158,7 +185,9 @@ class Matrix(Flow):
         """A path with the ids that belong there, each named by the segment before it."""
         words, last = path.split("/"), ""
         for i, w in enumerate(words):
-            if w.startswith("{"):
+            if w == "{agent_type}":
+                words[i] = "matrix-hosted"
+            elif w.startswith("{"):
                 words[i] = "more" if "path" in w else ids.get(last, "x")
             else:
                 last = w

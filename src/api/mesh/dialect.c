@@ -1,10 +1,14 @@
 /* The mesh dialect as the http room needs it. */
 #include "api/mesh/dialect.h"
 
+#include "api/mesh/cards.h"
 #include "api/mesh/dispatch.h"
 #include "api/mesh/errors.h"
 #include "api/mesh/instances.h"
+#include "api/mesh/messages.h"
 #include "api/mesh/register.h"
+#include "api/mesh/send.h"
+#include "api/mesh/sessions.h"
 #include "api/mesh/tokens.h"
 #include "api/mesh/types.h"
 #include "domain/keys.h"
@@ -14,8 +18,11 @@ static const char *const prefixes[] = { "/agents",   "/auth", "/sessions",
                                         "/internal", NULL };
 
 static const struct route *const routes[] = {
-    mesh_dispatch_routes, mesh_token_routes, mesh_register_routes,
-    mesh_instance_routes, mesh_types_routes, NULL,
+    mesh_dispatch_routes, mesh_token_routes,
+    mesh_register_routes, mesh_instance_routes,
+    mesh_types_routes,    mesh_sessions_routes,
+    mesh_messages_routes, mesh_cards_routes,
+    mesh_send_routes,     NULL,
 };
 
 const struct dialect mesh_dialect = {
