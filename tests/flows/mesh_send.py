@@ -187,7 +187,8 @@ class Answered(Caller):
         super().setUpClass()
         cls.type = "t-" + uuid.uuid4().hex
         cls.go = threading.Event()
-        cls.target = mesh_rows.Agent(cls.daemon, cls.api.register("mesh agent"), cls.type, cls.answer)
+        agent = cls.api.register("mesh agent")
+        cls.target = mesh_rows.Agent(cls.daemon, agent, cls.type, cls.answer)
         cls.addClassCleanup(cls.target.close)
 
     @classmethod

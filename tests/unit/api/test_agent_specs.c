@@ -220,7 +220,8 @@ every_word_of_an_enum_has_its_place(void **state)
     assert_string_equal(portal_reason_words[REASON_TOLD_OFFLINE], "told_offline");
     assert_string_equal(portal_reason_words[REASON_PROBE_FAILED], "probe_failed");
     assert_string_equal(portal_reason_words[REASON_REVOKED], "revoked");
-    assert_null(portal_reason_words[REASON_REVOKED + 1]);
+    assert_string_equal(portal_reason_words[REASON_DISCONNECTED], "disconnected");
+    assert_null(portal_reason_words[REASON_DISCONNECTED + 1]);
     assert_string_equal(portal_life_words[LIFE_REVOKED], "revoked");
     assert_string_equal(portal_life_words[LIFE_DISABLED], "disabled");
     assert_null(portal_life_words[LIFE_DISABLED + 1]);
