@@ -1,0 +1,56 @@
+"""Agents and callers of the mesh that mean no good, or know no better."""
+import uuid
+
+import mesh_rows
+from flow import Flow
+
+
+class Hostile(Flow):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.type = "hostile-" + uuid.uuid4().hex
+        cls.agent = mesh_rows.Agent(
+            cls.daemon, cls.api.register("hostile"), cls.type, lambda payload: cls.answer
+        )
+
+    def dispatch(self):
+        body = {"instance_id": self.agent.name, "skill_id": "x"}
+        return self.api.post("/agents/dispatch", body)
+
+    def state(self, columns):
+        return self.daemon.psql(
+            "SELECT %s FROM instance_states s JOIN instances i ON i.id = s.instance"
+            " WHERE i.instance_id = '%s'" % (columns, self.agent.name)
+        )
+
+    def test_a_fault_of_many_lines_or_of_any_kind_ends_its_dispatch_only(self):
+        for code, message, told in (
+            ("E", "one\ntwo\t\x7f\x1b[1m", ("E", "one two   [1m")),
+            ("E", "é" * 600, ("E", None)),
+            ("", "", ("HANDLER_ERROR", "The agent gave no message.")),
+            (None, 7, ("HANDLER_ERROR", "The agent gave no message.")),
+            (-32603, {"a": 1}, ("-32603", "The agent gave no message.")),
+        ):
+            type(self).answer = (code, message)
+            reply = self.dispatch()
+            self.refused(reply, 502, "HANDLER_ERROR")
+            details = reply.json["details"]
+            self.assertEqual(details["agent_code"], told[0])
+            if told[1] is not None:
+                self.assertEqual(details["agent_message"], told[1])
+            type(self).answer = {"alive": 1}
+            self.assertEqual(self.dispatch().json["result"], {"alive": 1})
+
+    def test_a_skill_that_is_no_text_is_refused(self):
+        type(self).answer = {"said": 1}
+        source = self.api.register("caller")
+        target = {"id": self.state("s.agent_id")[0][0]}
+        way = "/api/proxy/" + self.api.connect(source, target)["id"]
+        caller = self.api.with_credential(source["token"])
+        for skill in (b"\xff", b"caf\xc3", "café".encode(), b"a b", b""):
+            reply = caller.call("POST", way, {"a": 1}, headers={"X-Roster-Skill": skill})
+            self.assertEqual((reply.status, reply.json["code"]), (400, "INVALID_DISPATCH"), skill)
+        reply = caller.call("POST", way, {"a": 1}, headers={"X-Roster-Skill": b"a.b:c_d-1"})
+        self.assertEqual((reply.status, reply.json), (200, {"said": 1}))
+        self.assertEqual(self.agent.seen[-1]["skill_id"], "a.b:c_d-1")
