@@ -96,15 +96,18 @@ peers_answered(struct flight *f)
     struct err err = { 0 };
     json_t *body = json_read_within(buf_bytes(&f->answer), buf_size(&f->answer), 100000, mem, &err);
     bool good = f->status == 200 && body != NULL &&
-                spec_read(&peers_answer_spec, body, &answer, SPEC_WHOLE, mem, &err);
+                spec_read(&peers_answer_spec, body, &answer, SPEC_WHOLE, mem, &err) &&
+                answer.code != NULL;
 
     f->sent = good && answer.sent;
     if (!good)
         flight_fail(f, ERR_NO_AVAILABLE_INSTANCE, "the node with the socket refused");
     else if (strcmp(answer.code, "ok") == 0)
-        flight_end(f, &(struct outcome){ .result = answer.result });
+        flight_end(f,
+                   &(struct outcome){ .result = answer.result == NULL ? "null" : answer.result });
     else if (answer.agent_code != NULL)
-        flight_refused(f, answer.agent_code, answer.agent_message);
+        flight_refused(f, answer.agent_code,
+                       answer.agent_message == NULL ? "" : answer.agent_message);
     else
         flight_fail(f, code_of(answer.code), NULL);
     arena_free(mem);
