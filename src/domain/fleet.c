@@ -284,17 +284,20 @@ fleet_sweep(struct unit *u, const struct fleet_sweep *rules, int64_t mark_ms, bo
     struct db_tx *tx = db_single(u->db);
     const struct service_state *state =
         store_service_state_mark(tx, GAP_MARKS * mark_ms, u->mem, err);
-    long freed, silent, folded, removed, forgotten;
+    long freed, silent = 0, folded, removed = 0, forgotten;
 
     *more = false;
     if (state == NULL)
         return false;
     if ((freed = store_nodes_free(tx, SWEEP_ROWS, u->mem, err)) < 0 ||
         (forgotten = store_nodes_forget(tx, u->mem, err)) < 0 ||
-        (silent = store_nodes_silent(tx, state->up_since_us, rules->lost_ms, SWEEP_ROWS, u->mem,
-                                     err)) < 0 ||
-        (folded = store_nodes_fold(tx, FOLD_ROWS, u->mem, err)) < 0 ||
-        !remove_useless(u, state->up_since_us, rules, &removed, err))
+        (folded = store_nodes_fold(tx, FOLD_ROWS, u->mem, err)) < 0)
+        return false;
+    if (rules->lost_ms > 0)
+        silent =
+            store_nodes_silent(tx, state->up_since_us, rules->lost_ms, SWEEP_ROWS, u->mem, err);
+    if (silent < 0 || ((rules->gone_connected_ms > 0 || rules->gone_hosted_ms > 0) &&
+                       !remove_useless(u, state->up_since_us, rules, &removed, err)))
         return false;
     *more =
         freed == SWEEP_ROWS || silent == SWEEP_ROWS || removed == SWEEP_ROWS || folded == FOLD_ROWS;
