@@ -12,7 +12,11 @@ static const struct db_col removed_columns[] = {
 
 static const struct db_shape removed_row = DB_SHAPE(struct fleet_now, removed_columns);
 
-enum { LIVES, ENDS, FREE, FORGET, SILENT, FOLD, REMOVE };
+static const struct db_col owned_columns[] = { { UUID_AT(struct fleet_now, id) } };
+
+static const struct db_shape owned_row = DB_SHAPE(struct fleet_now, owned_columns);
+
+enum { LIVES, ENDS, FREE, OWNED, DROP, FORGET, SILENT, FOLD, REMOVE };
 
 #define MS(n) n " * interval '1 millisecond'"
 /* Asked once, and not for each row. */
@@ -37,6 +41,14 @@ const struct stmt store_nodes_stmts[] = {
         " SELECT s.instance FROM nodes n CROSS JOIN LATERAL (SELECT o.instance"
         "  FROM instance_states o WHERE o.owner = n.id ORDER BY o.instance LIMIT $1::bigint"
         "  FOR UPDATE SKIP LOCKED) s WHERE n.lease_until <= now() LIMIT $1::bigint))" },
+    [OWNED] = { "nodes_owned",
+        "SELECT instance FROM instance_states WHERE owner = $1::uuid"
+        " AND connected_since < " AGO("$2::bigint"), &owned_row },
+    [DROP] = { "nodes_drop",
+        "UPDATE instance_states SET" FREED " WHERE instance = ANY (ARRAY("
+        " SELECT instance FROM instance_states WHERE instance = ANY ($3::uuid[])"
+        " AND owner = $1::uuid AND connected_since < " AGO("$2::bigint")
+        " ORDER BY instance FOR UPDATE SKIP LOCKED))" },
     /* A day is long enough for whoever wants to know that it was there; what has an owner has a row
      * for it. */
     [FORGET] = { "nodes_forget",
@@ -94,6 +106,21 @@ long
 store_nodes_free(struct db_tx *tx, int64_t limit, struct arena *mem, struct err *err)
 {
     return db_exec(tx, &store_nodes_stmts[FREE], DB_ARGS(DB_INT(limit)), mem, err);
+}
+
+struct list *
+store_nodes_owned(struct db_tx *tx, const struct uuid *id, int64_t old_ms, struct arena *mem,
+                  struct err *err)
+{
+    return store_all(tx, &store_nodes_stmts[OWNED], DB_ARGS(DB_UUID(id), DB_INT(old_ms)), mem, err);
+}
+
+long
+store_nodes_drop(struct db_tx *tx, const struct uuid *id, int64_t old_ms,
+                 const struct uuid *instances, size_t n, struct arena *mem, struct err *err)
+{
+    return db_exec(tx, &store_nodes_stmts[DROP],
+                   DB_ARGS(DB_UUID(id), DB_INT(old_ms), DB_UUIDS(instances, n)), mem, err);
 }
 
 long

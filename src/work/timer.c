@@ -11,6 +11,7 @@
 #include "domain/presence.h"
 #include "domain/sessions.h"
 #include "out/probe.h"
+#include "work/hub.h"
 #include "work/limits.h"
 #include "work/workers.h"
 #include "work/writer.h"
@@ -181,6 +182,26 @@ fleet(struct timer_thread *t, struct unit *u, struct err *err)
 }
 
 static bool
+has_socket(void *arg, const struct uuid *instance)
+{
+    size_t open;
+
+    return hub_find(arg, instance, &open) != NULL;
+}
+
+static bool
+lost_sockets(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    long dropped;
+
+    if (!fleet_drop_lost(u, has_socket, t->service->mesh.hub, &dropped, err))
+        return false;
+    if (dropped > 0)
+        log_event(LOG_WARN, "sockets_lost", LOG_N("instances", dropped));
+    return true;
+}
+
+static bool
 count(struct timer_thread *t, struct unit *u, struct err *err)
 {
     struct presence_counts counts;
@@ -290,6 +311,7 @@ static const struct chore {
     { "sweep", 0, INT64_MAX, sweep, true }, /* silence becomes idle, then offline           */
     { "alive", 0, MARK_MS, alive, true },   /* an outage of ours is nobody's silence        */
     { "fleet", 1000, 0, fleet, true },
+    { "lost_sockets", 30000, 0, lost_sockets, true },
     { "count", 60000, 0, count, true }, /* what metrics and account limits go by            */
     { "gauges", 1000, 0, gauges, false },
     { "sessions", 10000, 0, end_sessions, true }, /* that were idle for too long            */

@@ -1,8 +1,11 @@
 """Agents and callers of the mesh that mean no good, or know no better."""
+import json
+import threading
 import uuid
 
 import mesh_rows
 from flow import Flow
+from rosterd import wait_for
 
 
 class Hostile(Flow):
@@ -54,3 +57,68 @@ class Hostile(Flow):
         reply = caller.call("POST", way, {"a": 1}, headers={"X-Roster-Skill": b"a.b:c_d-1"})
         self.assertEqual((reply.status, reply.json), (200, {"said": 1}))
         self.assertEqual(self.agent.seen[-1]["skill_id"], "a.b:c_d-1")
+
+    def test_a_place_that_was_written_is_kept_when_what_follows_fails(self):
+        """The presence of the agent is locked for longer than a unit of work may take."""
+        type(self).answer = {}
+        other = "late-" + uuid.uuid4().hex
+        agent = self.api.register("late")
+        lock = (
+            "BEGIN; SELECT FROM presence WHERE agent_id = '%s' FOR UPDATE; SELECT pg_sleep(5);"
+            " ROLLBACK" % agent["id"]
+        )
+        holder = threading.Thread(target=self.daemon.psql, args=(lock,))
+        holder.start()
+        wait_for(
+            lambda: self.daemon.psql(
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(5)%'"
+                " AND wait_event = 'PgSleep'"
+            )[0][0]
+            == "1",
+            5,
+            "the lock",
+        )
+        connected = mesh_rows.Agent(self.daemon, agent, other, lambda payload: {"here": True})
+        holder.join()
+        body = {"instance_id": connected.name, "skill_id": "x"}
+        reply = self.api.post("/agents/dispatch", body)
+        self.assertEqual((reply.status, reply.json["result"]), (200, {"here": True}))
+        self.assertEqual(
+            self.daemon.psql(
+                "SELECT s.fence, s.connection FROM instance_states s JOIN instances i"
+                " ON i.id = s.instance WHERE i.instance_id = '%s'" % connected.name
+            )[0][1],
+            "1",
+        )
+
+
+class Flood(Flow):
+    settings = {"writer.beats": "1024"}
+
+    def test_an_agent_that_beats_as_fast_as_it_can_takes_nothing_from_others(self):
+        agents = []
+        for name in ("loud", "quiet"):
+            agent = self.api.register(name)
+            made = mesh_rows.Agent(self.daemon, agent, name + uuid.uuid4().hex, lambda p: {})
+            agents.append((agent, made))
+        (loud_agent, loud), (_, quiet) = agents
+        lock = (
+            "BEGIN; SELECT FROM presence WHERE agent_id = '%s' FOR UPDATE; SELECT pg_sleep(2);"
+            " ROLLBACK" % loud_agent["id"]
+        )
+        holder = threading.Thread(target=self.daemon.psql, args=(lock,))
+        holder.start()
+        beat = {"v": 1, "type": "heartbeat", "id": "b", "payload": {"current_sessions": 1}}
+        for n in range(5000):
+            beat["payload"]["current_sessions"] = n
+            loud.socket.send(json.dumps(beat))
+        body = {"instance_id": quiet.name, "skill_id": "x"}
+        for _ in range(3):
+            self.assertEqual(self.api.post("/agents/dispatch", body).status, 200)
+        holder.join()
+        state = (
+            "SELECT s.succeeded, s.sessions FROM instance_states s JOIN instances i"
+            " ON i.id = s.instance WHERE i.instance_id = '%s'"
+        )
+        wait_for(lambda: self.daemon.psql(state % quiet.name)[0][0] == "3", 10, "counts")
+        wait_for(lambda: self.daemon.psql(state % loud.name)[0][1] == "4999", 10, "beats")
