@@ -15,6 +15,8 @@
 
 enum { GRACE_MS = 1000 /* for the node with the socket to answer by itself */ };
 
+_Static_assert(2 * PROOF_SKEW_MS <= LIMIT_WINDOW_MS, "a proof ends before it is forgotten");
+
 #define PROOF_HEADER "Roster-Node"
 #define PEERS_PATH   "/internal/dispatch"
 
@@ -151,6 +153,10 @@ peers_accept(struct request *rq, struct err *err)
         return err_set(err, ERR_UNAUTHORIZED, PROOF_HEADER, NULL);
     if (!ids_uuid_read(in->dispatch_id, &id) || !ids_uuid_read(in->instance, &instance))
         return err_set(err, ERR_VALIDATION_ERROR, "instance", "This is no UUID.");
+    /* What proves it is good for as long as a window of the limiter: whoever saw it on its way may
+     * not send it again. */
+    if (limiter_take(service_of(rq)->mesh.visits, &id, sizeof id, 1, clock_ms()) != 0)
+        return err_set(err, ERR_UNAUTHORIZED, PROOF_HEADER, NULL);
 
     struct visit *visit = must(calloc(1, sizeof *visit));
     struct delivery *d = &visit->delivery;

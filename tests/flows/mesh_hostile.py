@@ -1,6 +1,10 @@
 """Agents and callers of the mesh that mean no good, or know no better."""
+import hashlib
+import hmac
 import json
+import os
 import threading
+import time
 import uuid
 
 import mesh_rows
@@ -90,6 +94,37 @@ class Hostile(Flow):
             )[0][1],
             "1",
         )
+
+
+    def visit(self, body, at):
+        """What another node would send to this one."""
+        node = self.daemon.psql("SELECT id FROM nodes WHERE lease_until > now()")[0][0]
+        with open(os.path.join(self.daemon.data, "master.key"), encoding="ascii") as file:
+            master = bytes.fromhex(file.readline().strip())
+        label = b"agk1-mac"
+        for part in ("roster", node, "dispatch"):
+            label += len(part).to_bytes(2, "big") + part.encode()
+        key = hmac.digest(master, label, "sha256")
+        text = ("%d\n" % at).encode() + body
+        mac = hashlib.sha256(master).digest()[:4] + hmac.digest(key, text, "sha256")
+        proof = "%d.%s" % (at, mac.hex())
+        anyone = self.api.with_credential(None)
+        return anyone.call("POST", "/internal/dispatch", raw=body, headers={"Roster-Node": proof})
+
+    def test_what_a_node_sent_is_taken_once(self):
+        type(self).answer = {"did": "it"}
+        key = self.state("s.instance, s.fence")[0]
+        order = {"dispatch_id": str(uuid.uuid4()), "instance": key[0], "fence": int(key[1])}
+        order["frame"] = {"v": 1, "type": "dispatch", "id": order["dispatch_id"], "payload": {}}
+        body = json.dumps({**order, "timeout_ms": 5000}).encode()
+        seen, now = len(self.agent.seen), int(time.time() * 1000)
+        for at in (now - 31000, now + 31000):
+            self.refused(self.visit(body, at), 401, "UNAUTHORIZED")
+        reply = self.visit(body, now)
+        self.assertEqual((reply.status, reply.json["result"]), (200, {"did": "it"}))
+        for at in (now, now + 1000):
+            self.refused(self.visit(body, at), 401, "UNAUTHORIZED")
+        self.assertEqual(len(self.agent.seen), seen + 1)
 
 
 class Flood(Flow):
