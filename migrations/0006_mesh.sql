@@ -80,6 +80,7 @@ CREATE TABLE instances (
     CONSTRAINT instances_url_ok     CHECK ((mode = 1) = (url_sealed IS NOT NULL))
 );
 CREATE INDEX instances_agent ON instances (agent_id);
+CREATE INDEX instances_carded ON instances (agent_id, registered_at DESC, id) WHERE card IS NOT NULL;
 CREATE INDEX instances_org_page ON instances (org_id, registered_at DESC, id DESC);
 COMMENT ON TABLE  instances                     IS 'Places where an agent runs, as they registered.';
 COMMENT ON COLUMN instances.agent_id            IS 'The agent type that it is an instance of.';
@@ -123,8 +124,10 @@ CREATE TABLE instance_states (
     CONSTRAINT instance_states_connection_ok CHECK (connection BETWEEN 0 AND 4),
     CONSTRAINT instance_states_transport_ok  CHECK (transport BETWEEN 0 AND 2)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
-CREATE INDEX instance_states_agent ON instance_states (agent_id, instance);
-CREATE INDEX instance_states_owner ON instance_states (owner) WHERE owner IS NOT NULL;
+-- Of what heartbeats change nothing is in an index: they stay in their page (HOT).
+CREATE INDEX instance_states_reachable ON instance_states (agent_id, instance)
+    WHERE mode = 1 OR owner IS NOT NULL;
+CREATE INDEX instance_states_owner ON instance_states (owner, instance) WHERE owner IS NOT NULL;
 COMMENT ON TABLE  instance_states                     IS 'What is known of each instance''s liveness; changes often.';
 COMMENT ON COLUMN instance_states.mode                IS 'As instances.mode, which never changes.';
 COMMENT ON COLUMN instance_states.status              IS 'enum instance_status: as it reported last; 4 when we found it unhealthy.';

@@ -42,6 +42,11 @@ bool fleet_node_lives(struct unit *u, int64_t lease_ms, struct err *err) MUST_CH
 /* This node ends: its sockets are nobody's. */
 bool fleet_node_ends(struct unit *u, struct err *err) MUST_CHECK;
 
+/* Frees the sockets that this node should have for a minute and more, and has not: their end was
+ * not written, or it was not known whether their beginning was. *dropped: how many. */
+bool fleet_drop_lost(struct unit *u, bool (*has)(void *arg, const struct uuid *instance), void *arg,
+                     long *dropped, struct err *err) MUST_CHECK;
+
 /* Frees the sockets of nodes whose lease is over; marks silent instances as unhealthy; removes
  * those of no use any more; folds the counts. mark_ms as in presence_sweep: silence is not counted
  * from a time at which no node was up. In steps of bounded size; several nodes may do so at once.

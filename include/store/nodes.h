@@ -25,6 +25,14 @@ long store_nodes_silent(struct db_tx *tx, int64_t up_since_us, int64_t lost_ms, 
 long store_nodes_fold(struct db_tx *tx, int64_t limit, struct arena *mem,
                       struct err *err) MUST_CHECK;
 
+/* The instances whose sockets a node has had for longer than old_ms, as struct fleet_now with its
+ * id alone; and of these, those that it turns out not to have. */
+struct list *store_nodes_owned(struct db_tx *tx, const struct uuid *id, int64_t old_ms,
+                               struct arena *mem, struct err *err) MUST_CHECK;
+long store_nodes_drop(struct db_tx *tx, const struct uuid *id, int64_t old_ms,
+                      const struct uuid *instances, size_t n, struct arena *mem,
+                      struct err *err) MUST_CHECK;
+
 /* Instances of no use any more: removed; a list of struct fleet_now (store/fleet.h). */
 struct list *store_nodes_remove(struct db_tx *tx, int64_t up_since_us,
                                 const struct fleet_sweep *rules, int64_t limit, struct arena *mem,

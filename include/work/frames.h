@@ -31,7 +31,7 @@ struct frame_heartbeat {
 };
 
 struct frame_error {
-    const char *code, *message;
+    const char *code, *message; /* never empty, without control characters */
 };
 
 /* A frame of an agent. */

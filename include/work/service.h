@@ -40,10 +40,11 @@ enum { LOOPS_MAX = 64, WORKERS_MAX = 64, PULSES_MAX = LOOPS_MAX + WORKERS_MAX + 
 /* Sockets of agents and dispatches. */
 struct mesh_service {
     struct ws_limits ws;
-    struct out_limits out; /* of dispatches to hosted agents and other nodes: the dispatch's own
-                              deadline governs                                      */
-    struct guard peers;    /* other nodes may be anywhere                            */
-    int64_t dispatch_ms;   /* of a dispatch that names no time of its own            */
+    struct out_limits out;  /* of dispatches to hosted agents and other nodes: the dispatch's own
+                               deadline governs                                      */
+    struct guard peers;     /* other nodes may be anywhere                            */
+    struct limiter *visits; /* dispatches that other nodes sent here: each comes once */
+    int64_t dispatch_ms;    /* of a dispatch that names no time of its own            */
     int64_t lease_ms;
     size_t sockets_most;
     atomic_size_t sockets; /* taken, from the handshake on                           */

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PULSE_LATE_MS = 10 * 1000, LAST_WAIT_MS = 5 * 1000 };
+enum { PULSE_LATE_MS = 10 * 1000, LAST_WAIT_MS = 5 * 1000, VISITS_KEPT = 65536 };
 
 struct app {
     struct config *config;
@@ -148,6 +148,7 @@ make_core(struct app *app, struct err *err)
     signing.publish_ms = c->oauth.publish;
     s->core.signing = signing_new(&signing);
     s->mesh.hub = hub_new();
+    s->mesh.visits = limiter_new(VISITS_KEPT);
     cache_listen(s->core.cache, sockets_hear, s);
     return true;
 }
@@ -158,6 +159,7 @@ free_core(struct app *app)
     if (app->service.core.cache != NULL)
         cache_free(app->service.core.cache);
     hub_free(app->service.mesh.hub);
+    limiter_free(app->service.mesh.visits);
     signing_free(app->service.core.signing);
     org_counts_free(app->service.orgs);
     limiter_free(app->service.limiter);

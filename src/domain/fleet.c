@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum { SWEEP_ROWS = 1000, FOLD_ROWS = 10000, GAP_MARKS = 3, SESSION_COMPLETED = 3 };
+enum { LOST_AFTER_MS = 60000 };
 
 const char *const instance_mode_words[] = { "connected", "hosted", NULL };
 const char *const instance_status_words[] = { "available", "busy",    "draining", "offline",
@@ -258,6 +259,31 @@ fleet_node_ends(struct unit *u, struct err *err)
     return store_nodes_ends(db_single(u->db), &u->core->node.id, u->mem, err);
 }
 
+bool
+fleet_drop_lost(struct unit *u, bool (*has)(void *arg, const struct uuid *instance), void *arg,
+                long *dropped, struct err *err)
+{
+    struct db_tx *tx = db_single(u->db);
+    const struct uuid *node = &u->core->node.id;
+    const struct list *owned = store_nodes_owned(tx, node, LOST_AFTER_MS, u->mem, err);
+    size_t n = 0;
+
+    *dropped = 0;
+    if (owned == NULL)
+        return false;
+
+    struct uuid *lost = arena_alloc(u->mem, (owned->n + 1) * sizeof *lost);
+    for (size_t i = 0; i < owned->n; i++) {
+        const struct fleet_now *one = owned->v[i];
+
+        if (!has(arg, &one->id))
+            lost[n++] = one->id;
+    }
+    if (n > 0)
+        *dropped = store_nodes_drop(tx, node, LOST_AFTER_MS, lost, n, u->mem, err);
+    return *dropped >= 0;
+}
+
 /* Removes those of no use; sockets there may be none of, but other nodes know their agents. */
 static bool
 remove_useless(struct unit *u, int64_t up_since_us, const struct fleet_sweep *rules, long *done,
@@ -284,17 +310,20 @@ fleet_sweep(struct unit *u, const struct fleet_sweep *rules, int64_t mark_ms, bo
     struct db_tx *tx = db_single(u->db);
     const struct service_state *state =
         store_service_state_mark(tx, GAP_MARKS * mark_ms, u->mem, err);
-    long freed, silent, folded, removed, forgotten;
+    long freed, silent = 0, folded, removed = 0, forgotten;
 
     *more = false;
     if (state == NULL)
         return false;
     if ((freed = store_nodes_free(tx, SWEEP_ROWS, u->mem, err)) < 0 ||
         (forgotten = store_nodes_forget(tx, u->mem, err)) < 0 ||
-        (silent = store_nodes_silent(tx, state->up_since_us, rules->lost_ms, SWEEP_ROWS, u->mem,
-                                     err)) < 0 ||
-        (folded = store_nodes_fold(tx, FOLD_ROWS, u->mem, err)) < 0 ||
-        !remove_useless(u, state->up_since_us, rules, &removed, err))
+        (folded = store_nodes_fold(tx, FOLD_ROWS, u->mem, err)) < 0)
+        return false;
+    if (rules->lost_ms > 0)
+        silent =
+            store_nodes_silent(tx, state->up_since_us, rules->lost_ms, SWEEP_ROWS, u->mem, err);
+    if (silent < 0 || ((rules->gone_connected_ms > 0 || rules->gone_hosted_ms > 0) &&
+                       !remove_useless(u, state->up_since_us, rules, &removed, err)))
         return false;
     *more =
         freed == SWEEP_ROWS || silent == SWEEP_ROWS || removed == SWEEP_ROWS || folded == FOLD_ROWS;

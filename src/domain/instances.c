@@ -48,6 +48,32 @@ instances_get(struct unit *u, const char *instance_id, const char *tenant, struc
     return found != NULL && draw(u, found, err) ? found : NULL;
 }
 
+static void
+add(struct instance_stats *stats, const struct instance_count *count)
+{
+    stats->total += count->n;
+    stats->by_mode[count->mode] += count->n;
+    stats->by_connection[count->connection] += count->n;
+    stats->by_transport[count->transport] += count->n;
+}
+
+/* On all pages; -1 on failure. Only a status has to be counted row by row. */
+static int64_t
+count(struct unit *u, const struct instance_filter *filter, struct err *err)
+{
+    const char *org = u->by->org_text;
+    struct instance_stats stats = { 0 };
+
+    if (filter->status != -1)
+        return store_instances_count(db_single(u->db), org, filter, u->mem, err);
+
+    const struct list *counts =
+        store_instances_stats(db_single(u->db), org, filter->agent_type, u->mem, err);
+    for (size_t i = 0; counts != NULL && i < counts->n; i++)
+        add(&stats, counts->v[i]);
+    return counts == NULL ? -1 : stats.total;
+}
+
 struct numbered_page *
 instances_list(struct unit *u, const struct instance_filter *filter, struct err *err)
 {
@@ -58,20 +84,11 @@ instances_list(struct unit *u, const struct instance_filter *filter, struct err 
     if (rows == NULL)
         return NULL;
     *page = (struct numbered_page){ .data = *rows, .page = filter->page, .limit = filter->limit };
-    page->total = store_instances_count(db_single(u->db), org, filter, u->mem, err);
+    page->total = count(u, filter, err);
     for (size_t i = 0; i < rows->n && page->total >= 0; i++)
         if (!draw(u, rows->v[i], err))
             return NULL;
     return page->total < 0 ? NULL : page;
-}
-
-static void
-add(struct instance_stats *stats, const struct instance_count *count)
-{
-    stats->total += count->n;
-    stats->by_mode[count->mode] += count->n;
-    stats->by_connection[count->connection] += count->n;
-    stats->by_transport[count->transport] += count->n;
 }
 
 struct instance_stats *

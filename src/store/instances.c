@@ -81,9 +81,10 @@ static const struct db_col number_columns[] = {
 
 static const struct db_shape number_row = DB_SHAPE(struct number, number_columns);
 
-/* A member of a card that is a text, else null. */
+/* The beginning of a member of a card that is a text, else null. */
 #define TEXT_OF(object, key)                                                                       \
-    "CASE json_typeof(" object "->'" key "') WHEN 'string' THEN " object "->>'" key "' END"
+    "CASE json_typeof(" object "->'" key "') WHEN 'string' THEN left(" object "->>'" key "', 256)" \
+    " END"
 
 #define SELECT_INSTANCES(card)                                                                     \
     "SELECT i.id, i.org_id, i.agent_id, i.instance_id, coalesce(a.mesh_type, a.permanent_id),"     \
@@ -176,7 +177,8 @@ const struct stmt store_instances_stmts[] = {
         SELECT_INSTANCES("NULL::json") FILTER
         " ORDER BY i.registered_at DESC, i.id DESC LIMIT $4::bigint OFFSET $5::bigint",
         &row },
-    [COUNT_ALL] = { "instances_count", "SELECT count(*)" FROM_INSTANCES FILTER, &number_row },
+    [COUNT_ALL] = { "instances_count",
+        "SELECT count(*)" FROM_INSTANCES FILTER, &number_row },
     [STATS] = { "instances_stats", COUNTS(" AND c.org_id = $2::uuid"), &count_row },
     [STATS_OF_ALL] = { "instances_stats_of_all", COUNTS(""), &count_row },
     [DELETE] = { "instances_delete",
@@ -189,11 +191,12 @@ const struct stmt store_instances_stmts[] = {
     [LOCK_ALL] = { "instances_lock_all",
         "SELECT count(owner) FROM (SELECT s.owner FROM instances i"
         " JOIN instance_states s ON s.instance = i.id WHERE i.agent_id = $1::uuid"
-        " ORDER BY i.id FOR UPDATE OF i) locked",
+        " ORDER BY i.id FOR UPDATE OF i, s) locked",
         &number_row },
     /* By itself, and not row by row with the instances: the counts change by a few deltas. */
     [DELETE_STATES] = { "instances_delete_states",
-        "DELETE FROM instance_states WHERE agent_id = $1::uuid" },
+        "DELETE FROM instance_states s USING instances i WHERE i.agent_id = $1::uuid"
+        " AND s.instance = i.id" },
     [DELETE_ALL] = { "instances_delete_all",
         "DELETE FROM instances i USING agents a WHERE i.agent_id = $1::uuid AND a.id = i.agent_id"
         " RETURNING i.id, i.agent_id, coalesce(a.mesh_type, a.permanent_id), false",

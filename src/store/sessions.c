@@ -65,6 +65,13 @@ static const struct db_clash bind_clashes[] = {
 #define IS_TYPE                                                                                    \
     "a.org_id = $1::uuid AND a.life = 0 AND (a.mesh_type = $2::text OR a.permanent_id = $2::text)"
 
+/* Those of an agent a behind or before a random place, as in store/fleet.c: what it costs does not
+ * grow with the fleet. */
+#define NEAR(which)                                                                                \
+    "(SELECT s.* FROM instance_states s WHERE s.agent_id = a.id AND s.instance " which             \
+    " $4::uuid AND s.status IN (0, 5) AND (s.mode = 1 OR s.owner IS NOT NULL)"                     \
+    " ORDER BY s.instance LIMIT 256)"
+
 enum {
     INSERT,
     FIND,
@@ -139,9 +146,10 @@ const struct stmt store_sessions_stmts[] = {
         " FROM bound WHERE id = bound.session_id",
         NULL, bind_clashes },
     [PLACES] = { "sessions_places",
-        PLACE " FROM agents a JOIN instances i ON i.agent_id = a.id"
-        " JOIN instance_states s ON s.instance = i.id" BOUND
-        " WHERE " IS_TYPE " AND (s.mode = 1 OR s.owner IS NOT NULL) AND " ROUTABLE
+        "WITH near AS (SELECT x.* FROM agents a CROSS JOIN LATERAL " NEAR(">=") " x WHERE " IS_TYPE
+        " UNION ALL SELECT y.* FROM agents a CROSS JOIN LATERAL " NEAR("<") " y WHERE " IS_TYPE ") "
+        PLACE " FROM near s JOIN instances i ON i.id = s.instance"
+        " JOIN agents a ON a.id = s.agent_id" BOUND " WHERE " ROUTABLE
         " ORDER BY load.n, s.last_dispatch_at NULLS FIRST, i.instance_id LIMIT $3::bigint",
         &place_row },
     [PLACE_OF] = { "sessions_place",
@@ -151,8 +159,11 @@ const struct stmt store_sessions_stmts[] = {
         &place_row },
     [HAS_TYPE] = { "sessions_has_type",
         "SELECT EXISTS (SELECT 1 FROM agents a WHERE " IS_TYPE ")", &told_row },
+    /* The instance first, as those that remove it do. */
     [HOLD] = { "sessions_hold",
-        "SELECT true FROM instance_states WHERE instance = $1::uuid FOR NO KEY UPDATE",
+        "WITH i AS MATERIALIZED (SELECT id FROM instances WHERE id = $1::uuid FOR KEY SHARE)"
+        " SELECT true FROM instance_states WHERE instance = (SELECT id FROM i)"
+        " FOR NO KEY UPDATE",
         &told_row },
     [ROOM] = { "sessions_room",
         "SELECT " ROUTABLE " FROM instance_states s" BOUND " WHERE s.instance = $1::uuid",
@@ -242,8 +253,11 @@ struct list *
 store_sessions_places(struct db_tx *tx, const char *org, const char *agent_type, int64_t limit,
                       struct arena *mem, struct err *err)
 {
+    const struct uuid place = ids_uuid_new();
+
     return store_all(tx, &store_sessions_stmts[PLACES],
-                     DB_ARGS(DB_TEXT(org), DB_TEXT(agent_type), DB_INT(limit)), mem, err);
+                     DB_ARGS(DB_TEXT(org), DB_TEXT(agent_type), DB_INT(limit), DB_UUID(&place)),
+                     mem, err);
 }
 
 struct session_place *

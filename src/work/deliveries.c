@@ -22,11 +22,20 @@ read_back(struct loop_mail *mail)
     d->back(d);
 }
 
+/* It has the proof in it: a token, or the shared secret. */
+static void
+drop_frame(struct delivery *d)
+{
+    if (d->frame != NULL)
+        explicit_bzero(d->frame, d->frame_size);
+    free(d->frame);
+    d->frame = NULL;
+}
+
 static void
 send_back(struct delivery *d, enum err_code code)
 {
-    free(d->frame);
-    d->frame = NULL;
+    drop_frame(d);
     d->code = code;
     d->mail.read = read_back;
     loop_send(d->home, &d->mail);
@@ -90,8 +99,7 @@ deliver(struct delivery *d, struct loop *loop)
         d->sent = false;
         end(d, ERR_AGENT_BUSY);
     } else {
-        free(d->frame);
-        d->frame = NULL;
+        drop_frame(d);
     }
 }
 
@@ -166,8 +174,8 @@ delivery_error(struct agent_socket *s, const char *in_reply_to, const char *code
 
     if (d == NULL)
         return false;
-    cut(d->agent_code, sizeof d->agent_code, code == NULL ? "HANDLER_ERROR" : code);
-    cut(d->agent_message, sizeof d->agent_message, message == NULL ? "" : message);
+    cut(d->agent_code, sizeof d->agent_code, code);
+    cut(d->agent_message, sizeof d->agent_message, message);
     end(d, ERR_HANDLER_ERROR);
     return true;
 }

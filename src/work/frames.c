@@ -40,14 +40,29 @@ static const struct field heartbeat_fields[] = {
     FIELD_LAST,
 };
 
-static const struct field error_fields[] = {
-    { "code", TEXT_AT(struct frame_error, code), F_NULLABLE, .max = TEXT_MAX },
-    { "message", TEXT_AT(struct frame_error, message), F_NULLABLE, .max = CARD_MAX },
-    FIELD_LAST,
-};
+/* What an agent says of a fault is for people: it may be of several lines, and is told as one. NULL
+ * when it says nothing. */
+static char *
+line_of(json_t *value, struct arena *mem)
+{
+    char *text = arena_text(mem, json_string_value(value));
 
-static const struct spec error_spec = { "Failure", sizeof(struct frame_error), error_fields,
-                                        .open = true };
+    for (char *c = text; c != NULL && *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = ' ';
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+static void
+put_fault(json_t *code, json_t *message, struct frame_error *error, struct arena *mem)
+{
+    const char *word = line_of(code, mem), *text = line_of(message, mem);
+
+    if (json_is_integer(code))
+        word = arena_printf(mem, "%lld", (long long)json_integer_value(code));
+    error->code = word == NULL ? "HANDLER_ERROR" : word;
+    error->message = text == NULL ? "The agent gave no message." : text;
+}
 
 static const struct {
     const char *word;
@@ -109,7 +124,9 @@ read_payload(json_t *payload, struct frame *frame, struct arena *mem, struct err
     case FRAME_HEARTBEAT:
         return read_heartbeat(payload, &frame->heartbeat, mem, err);
     case FRAME_ERROR:
-        return spec_read(&error_spec, payload, &frame->error, SPEC_WHOLE, mem, err);
+        put_fault(json_object_get(payload, "code"), json_object_get(payload, "message"),
+                  &frame->error, mem);
+        return true;
     case FRAME_RESULT:
         result = json_object_get(payload, "result");
         frame->result = result == NULL ? "null" : json_text(result, 0, mem);
@@ -314,18 +331,6 @@ is_failed_task(json_t *answer)
                              strcmp(state, "canceled") == 0);
 }
 
-static void
-put_error(json_t *fault, struct frame_error *error, struct arena *mem)
-{
-    json_t *code = json_object_get(fault, "code");
-    const char *message = json_string_value(json_object_get(fault, "message"));
-
-    error->code = json_is_integer(code)
-                      ? arena_printf(mem, "%lld", (long long)json_integer_value(code))
-                      : "HANDLER_ERROR";
-    error->message = arena_text(mem, message == NULL ? "The agent gave no message." : message);
-}
-
 const char *
 frame_call_result(const char *text, size_t n, struct frame_error *error, struct arena *mem)
 {
@@ -334,7 +339,7 @@ frame_call_result(const char *text, size_t n, struct frame_error *error, struct 
     json_t *fault = json_object_get(body, "error"), *answer = json_object_get(body, "result");
 
     if (json_is_object(fault)) {
-        put_error(fault, error, mem);
+        put_fault(json_object_get(fault, "code"), json_object_get(fault, "message"), error, mem);
         return NULL;
     }
     if (!json_is_object(answer)) {

@@ -15,6 +15,8 @@
 
 enum { GRACE_MS = 1000 /* for the node with the socket to answer by itself */ };
 
+_Static_assert(2 * PROOF_SKEW_MS <= LIMIT_WINDOW_MS, "a proof ends before it is forgotten");
+
 #define PROOF_HEADER "Roster-Node"
 #define PEERS_PATH   "/internal/dispatch"
 
@@ -96,15 +98,18 @@ peers_answered(struct flight *f)
     struct err err = { 0 };
     json_t *body = json_read_within(buf_bytes(&f->answer), buf_size(&f->answer), 100000, mem, &err);
     bool good = f->status == 200 && body != NULL &&
-                spec_read(&peers_answer_spec, body, &answer, SPEC_WHOLE, mem, &err);
+                spec_read(&peers_answer_spec, body, &answer, SPEC_WHOLE, mem, &err) &&
+                answer.code != NULL;
 
     f->sent = good && answer.sent;
     if (!good)
         flight_fail(f, ERR_NO_AVAILABLE_INSTANCE, "the node with the socket refused");
     else if (strcmp(answer.code, "ok") == 0)
-        flight_end(f, &(struct outcome){ .result = answer.result });
+        flight_end(f,
+                   &(struct outcome){ .result = answer.result == NULL ? "null" : answer.result });
     else if (answer.agent_code != NULL)
-        flight_refused(f, answer.agent_code, answer.agent_message);
+        flight_refused(f, answer.agent_code,
+                       answer.agent_message == NULL ? "" : answer.agent_message);
     else
         flight_fail(f, code_of(answer.code), NULL);
     arena_free(mem);
@@ -148,6 +153,10 @@ peers_accept(struct request *rq, struct err *err)
         return err_set(err, ERR_UNAUTHORIZED, PROOF_HEADER, NULL);
     if (!ids_uuid_read(in->dispatch_id, &id) || !ids_uuid_read(in->instance, &instance))
         return err_set(err, ERR_VALIDATION_ERROR, "instance", "This is no UUID.");
+    /* What proves it is good for as long as a window of the limiter: whoever saw it on its way may
+     * not send it again. */
+    if (limiter_take(service_of(rq)->mesh.visits, &id, sizeof id, 1, clock_ms()) != 0)
+        return err_set(err, ERR_UNAUTHORIZED, PROOF_HEADER, NULL);
 
     struct visit *visit = must(calloc(1, sizeof *visit));
     struct delivery *d = &visit->delivery;

@@ -88,14 +88,13 @@ read_want(struct proxied *p, json_t *body, struct err *err)
 {
     struct arena *mem = p->rq->mem;
     json_t *skill = json_object_get(body, "skill_id"), *args = json_object_get(body, "args");
-    const char *named = request_header(p->rq, SKILL_HEADER);
     bool is_path = p->rq->rest != NULL && p->rq->rest[0] != '\0';
+    const char *named = is_path ? p->rq->rest : request_header(p->rq, SKILL_HEADER);
 
-    if (is_path)
-        named = p->rq->rest;
-    if (is_path && strspn(named, SKILL_CHARS) != strlen(named))
-        return err_set(err, ERR_INVALID_DISPATCH, "path",
-                       "path: must be the name of a skill, of letters, digits and ._:- alone.");
+    /* Neither is known to be UTF-8. */
+    if (named != NULL && strspn(named, SKILL_CHARS) != strlen(named))
+        return err_set(err, ERR_INVALID_DISPATCH, is_path ? "path" : SKILL_HEADER,
+                       "The name of a skill must be of letters, digits and ._:- alone.");
 
     p->want.agent = &p->answers->id;
     if (skill != NULL && !is_path) {

@@ -13,6 +13,8 @@
 
 enum { HELLO_MS = 10 * 1000 };
 
+static const struct uuid nobody;
+
 static struct service *
 service_of_socket(const struct agent_socket *s)
 {
@@ -236,18 +238,45 @@ judge(struct agent_socket *s)
     }
 }
 
+/* Tells the writer what came while it had the sign, and asks for the rights when that is due; else
+ * with the next heartbeat. */
 static void
-look_again(struct agent_socket *s)
+go_on(struct agent_socket *s)
 {
-    if (s->sign_out) {
-        s->asked_again = true;
+    if (s->sign_out || s->state != SOCKET_READY || (!s->has_later && !s->asked_again))
         return;
-    }
-    s->asked_again = false;
-    s->sign.row = row_of(s);
-    s->sign.row.caller = s->by_caller.key;
-    if (!send_sign(s))
-        s->asked_again = true; /* with the next heartbeat */
+    s->sign.row = s->has_later ? s->later : row_of(s);
+    if (s->asked_again)
+        s->sign.row.caller = s->by_caller.key;
+    if (send_sign(s))
+        s->has_later = s->asked_again = false;
+}
+
+void
+socket_look_again(struct agent_socket *s)
+{
+    s->asked_again = true;
+    go_on(s);
+}
+
+/* One row for a socket, however fast its agent talks: the queue of the writer is for all. */
+static void
+put_later(struct agent_socket *s, const struct frame_heartbeat *beat)
+{
+    struct fleet_row *row = &s->later;
+
+    if (!s->has_later)
+        *row = row_of(s);
+    s->has_later = true;
+    row->seen = true;
+    if (beat->status >= 0)
+        row->status = beat->status;
+    if (beat->sessions >= 0)
+        row->sessions = beat->sessions;
+    if (beat->max_sessions >= 0)
+        row->max_sessions = beat->max_sessions;
+    if (beat->failures >= 0)
+        row->reported_failures = beat->failures;
 }
 
 static void
@@ -271,8 +300,10 @@ sign_came(struct loop_mail *mail)
         return;
     }
     judge(s);
-    if (s->asked_again && s->state == SOCKET_READY)
-        look_again(s);
+    if (s->sign_err.code == ERR_NONE)
+        go_on(s);
+    else if (memcmp(&row->caller, &nobody, sizeof nobody) != 0)
+        s->asked_again = true;
 }
 
 /* ---- what the agent says ---- */
@@ -304,26 +335,13 @@ static void
 heartbeat_came(struct agent_socket *s, const struct frame *frame, struct arena *mem)
 {
     const struct frame_heartbeat *beat = &frame->heartbeat;
-    struct fleet_row row = row_of(s);
 
     if (beat->instance_id != NULL && strcmp(beat->instance_id, s->instance_id) != 0) {
         refuse_for(s, frame, "instance_id must be that of the socket.", mem);
         return;
     }
-    row.seen = true;
-    row.status = beat->status;
-    row.sessions = beat->sessions;
-    row.max_sessions = beat->max_sessions;
-    row.reported_failures = beat->failures;
-    if (s->sign_out) {
-        writer_fleet(service_of_socket(s)->writer, &row);
-        return;
-    }
-    /* The answer tells whether the socket has still its place. */
-    s->asked_again = false;
-    s->sign.row = row;
-    if (!send_sign(s))
-        metrics_add(METRIC_SOCKET_FRAMES_IGNORED, 1);
+    put_later(s, beat);
+    go_on(s);
 }
 
 static void
@@ -498,99 +516,4 @@ sockets_hurry(struct sockets *all)
         delivery_end_all(s, ERR_DRAINING);
         socket_close(s, WS_RESTART, "restart");
     }
-}
-
-/* ---- what was heard elsewhere ---- */
-
-struct hearsay {
-    struct loop_mail mail;
-    struct loop *loop;
-    enum hint_kind kind;
-    struct uuid id;
-    bool all;
-};
-
-static struct agent_socket *
-of_caller(struct table_node *node)
-{
-    return node == NULL
-               ? NULL
-               : (struct agent_socket *)((char *)node - offsetof(struct agent_socket, by_caller));
-}
-
-static void
-look_at_instance(const struct hearsay *h)
-{
-    struct hub_entry *entry = hub_own(loop_service(h->loop)->mesh.hub, &h->id, h->loop, 0);
-
-    if (entry != NULL)
-        look_again((struct agent_socket *)((char *)entry - offsetof(struct agent_socket, entry)));
-}
-
-static void
-look_at_callers(const struct hearsay *h)
-{
-    const struct table *table = &loop_sockets(h->loop)->by_caller;
-
-    for (struct agent_socket *s = of_caller(table_find(table, &h->id)); s != NULL;
-         s = of_caller(table_next(&s->by_caller)))
-        if (s->state == SOCKET_READY)
-            look_again(s);
-}
-
-/* Of one organization, or of all. */
-static void
-look_at_all(const struct hearsay *h)
-{
-    for (struct agent_socket *s = loop_sockets(h->loop)->first; s != NULL; s = s->next)
-        if (s->state == SOCKET_READY && (h->all || memcmp(&s->org, &h->id, sizeof h->id) == 0))
-            look_again(s);
-}
-
-static void
-read_hearsay(struct loop_mail *mail)
-{
-    struct hearsay *h = (struct hearsay *)((char *)mail - offsetof(struct hearsay, mail));
-
-    if (h->all || h->kind == HINT_ORG)
-        look_at_all(h);
-    else if (h->kind == HINT_INSTANCE)
-        look_at_instance(h);
-    else
-        look_at_callers(h);
-    free(h);
-}
-
-static void
-pass_on(struct loop *loop, enum hint_kind kind, const struct uuid *id)
-{
-    struct hearsay *h = must(calloc(1, sizeof *h));
-
-    h->mail.read = read_hearsay;
-    h->loop = loop;
-    h->kind = kind;
-    h->all = id == NULL;
-    if (id != NULL)
-        h->id = *id;
-    loop_send(loop, &h->mail);
-}
-
-void
-sockets_hear(void *arg, enum hint_kind kind, const struct uuid *id)
-{
-    struct service *service = arg;
-    size_t open;
-
-    if (atomic_load(&service->draining) || atomic_load(&service->mesh.sockets) == 0 ||
-        kind == HINT_CONNECTION || kind == HINT_TOKEN)
-        return;
-    if (id != NULL && kind == HINT_INSTANCE) {
-        struct loop *loop = hub_find(service->mesh.hub, id, &open);
-
-        if (loop != NULL)
-            pass_on(loop, kind, id);
-        return;
-    }
-    for (int i = 0; i < service->nloops; i++)
-        pass_on(service->loops[i], kind, id);
 }

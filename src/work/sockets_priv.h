@@ -37,8 +37,10 @@ struct agent_socket {
     const char *goodbye; /* and its reason                                        */
     bool quiet;          /* its end tells nothing about the agent                 */
     struct sign sign;
-    bool sign_out;    /* it is with the writer                                 */
-    bool asked_again; /* what is known of it must be read again                */
+    bool sign_out;          /* it is with the writer                                 */
+    bool asked_again;       /* whether it has its rights still must be asked         */
+    struct fleet_row later; /* what it said while its sign was with the writer       */
+    bool has_later;
     struct err sign_err;
     struct loop_mail mail; /* brings the sign back                                  */
     char *hello_id;        /* malloc'd, until the welcome                           */
@@ -63,6 +65,9 @@ void socket_close(struct agent_socket *s, int code, const char *reason);
 /* Ends it so as soon as no delivery is under way on it, at the latest after so many ms (0: never).
  */
 void socket_leave(struct agent_socket *s, int code, const char *reason, int within_ms);
+
+/* Asks whether a socket has its place and its rights still; it ends when it has not. */
+void socket_look_again(struct agent_socket *s);
 
 /* For http_answer_upgrade; arg: a socket that is not in any list yet. */
 void socket_take(void *arg, int fd, const char *extra, size_t n);

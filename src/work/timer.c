@@ -11,6 +11,7 @@
 #include "domain/presence.h"
 #include "domain/sessions.h"
 #include "out/probe.h"
+#include "work/hub.h"
 #include "work/limits.h"
 #include "work/workers.h"
 #include "work/writer.h"
@@ -24,6 +25,8 @@ enum {
     MARK_MS = 5000,       /* at most, between two marks that we are alive      */
     CLEAN_STEPS_MAX = 20, /* small deletes in one go                           */
     FLEET_STEPS_MAX = 10,
+    SILENT_MS = 10000,        /* at most, between two looks for silent instances   */
+    USELESS_MS = 60000,       /* the same for those of no use any more             */
     HOSTED_FAILS = 10,        /* in a row, until a hosted instance is given up */
     MESSAGE_GRACE_MS = 60000, /* for a dispatch that has ended to be recorded     */
     AUDIT_CHECK_MS = 60 * 60 * 1000,
@@ -36,8 +39,9 @@ struct timer_thread {
     struct pulse *pulse;
     pthread_t thread;
     atomic_bool end;
-    bool leads;   /* this node checks the endpoints                     */
-    int64_t slot; /* the last one asked for, counted since 1970        */
+    bool leads;                      /* this node checks the endpoints                     */
+    int64_t slot;                    /* the last one asked for, counted since 1970        */
+    int64_t silent_due, useless_due; /* clock_ms: when to look at all instances again */
     struct audit_check audit;
 };
 
@@ -142,18 +146,58 @@ sweep(struct timer_thread *t, struct unit *u, struct err *err)
     return true;
 }
 
+/* Whether it is time for a rule about so long a silence, which reads the states of all instances: a
+ * tenth of that may pass in between, and not more than most. */
+static bool
+is_due(int64_t *due, int64_t silence_ms, int64_t most)
+{
+    int64_t now = clock_ms(), pause = silence_ms / 10;
+
+    if (now < *due)
+        return false;
+    *due = now + (pause < most ? pause : most);
+    return true;
+}
+
 /* Instances that nobody hears of, sockets of nodes that are gone, counts to be folded. */
 static bool
 fleet(struct timer_thread *t, struct unit *u, struct err *err)
 {
     const struct mesh_service *mesh = &t->service->mesh;
-    const struct fleet_sweep rules = { mesh->lost, mesh->remove_connected, mesh->remove_hosted,
-                                       HOSTED_FAILS };
+    int64_t connected = mesh->remove_connected, hosted = mesh->remove_hosted;
+    int64_t shorter = hosted == 0 || (connected > 0 && connected < hosted) ? connected : hosted;
+    struct fleet_sweep rules = { .fails = HOSTED_FAILS };
     bool more = true;
 
+    if (is_due(&t->silent_due, mesh->lost, SILENT_MS))
+        rules.lost_ms = mesh->lost;
+    if (is_due(&t->useless_due, shorter, USELESS_MS)) {
+        rules.gone_connected_ms = connected;
+        rules.gone_hosted_ms = hosted;
+    }
     for (int step = 0; more && step < FLEET_STEPS_MAX; step++)
         if (!fleet_sweep(u, &rules, mark_ms(t), &more, err))
             return false;
+    return true;
+}
+
+static bool
+has_socket(void *arg, const struct uuid *instance)
+{
+    size_t open;
+
+    return hub_find(arg, instance, &open) != NULL;
+}
+
+static bool
+lost_sockets(struct timer_thread *t, struct unit *u, struct err *err)
+{
+    long dropped;
+
+    if (!fleet_drop_lost(u, has_socket, t->service->mesh.hub, &dropped, err))
+        return false;
+    if (dropped > 0)
+        log_event(LOG_WARN, "sockets_lost", LOG_N("instances", dropped));
     return true;
 }
 
@@ -267,6 +311,7 @@ static const struct chore {
     { "sweep", 0, INT64_MAX, sweep, true }, /* silence becomes idle, then offline           */
     { "alive", 0, MARK_MS, alive, true },   /* an outage of ours is nobody's silence        */
     { "fleet", 1000, 0, fleet, true },
+    { "lost_sockets", 30000, 0, lost_sockets, true },
     { "count", 60000, 0, count, true }, /* what metrics and account limits go by            */
     { "gauges", 1000, 0, gauges, false },
     { "sessions", 10000, 0, end_sessions, true }, /* that were idle for too long            */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_MAX = 4096, RETRY_MS = 250 };
+enum { BATCH_MAX = 4096, RETRY_MS = 250, CARD_BYTES_MAX = 8 * 1024 * 1024 };
 
 /* A sign in a batch, and the row that it became a part of. */
 struct part {
@@ -145,7 +145,7 @@ hold(struct signs *signs, struct part *parts, size_t n, const struct err *err)
 static size_t
 take(struct signs *signs, struct part *parts)
 {
-    size_t n = 0;
+    size_t n = 0, bytes = 0;
 
     for (struct letter *letter = signs->held, *next; letter != NULL; letter = next) {
         next = letter->next;
@@ -153,15 +153,29 @@ take(struct signs *signs, struct part *parts)
         n++;
     }
     signs->held = NULL;
-    while (n < BATCH_MAX) {
+    /* Those that connect bring their cards, which go into one statement. */
+    while (n < BATCH_MAX && bytes < CARD_BYTES_MAX) {
         struct letter *letter = mailbox_take(signs->box, 0);
 
         if (letter == NULL)
             break;
         parts[n] = (struct part){ sign_of(letter), n, 0 };
+        if (parts[n].sign->row.card != NULL)
+            bytes += strlen(parts[n].sign->row.card);
         n++;
     }
     return n;
+}
+
+/* Whether the states were written, whatever happened to what follows from them: then nothing may be
+ * written again, for it counts, and gives sockets their places. */
+static bool
+is_written(const struct fleet_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].applied)
+            return true;
+    return false;
 }
 
 bool
@@ -189,6 +203,8 @@ signs_write(struct signs *signs, struct db *db)
     else
         log_event(LOG_WARN, "signs_failed", LOG_N("signs", n), LOG_T("code", err_name(err.code)),
                   LOG_T("note", err.note));
+    if (is_written(rows, nrows))
+        err = (struct err){ 0 };
     if (err.code == ERR_DATABASE_UNAVAILABLE)
         hold(signs, parts, n, &err);
     else
