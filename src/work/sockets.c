@@ -151,6 +151,15 @@ free_socket(struct agent_socket *s)
     free(s);
 }
 
+/* Its place is elsewhere by now. */
+static void
+lose_place(struct agent_socket *s)
+{
+    s->quiet = true;
+    delivery_end_all(s, ERR_AGENT_DISCONNECTED);
+    socket_close(s, CLOSE_SUPERSEDED, "superseded");
+}
+
 struct overtaking {
     struct loop_mail mail;
     struct loop *loop;
@@ -170,9 +179,7 @@ read_overtaking(struct loop_mail *mail)
         struct agent_socket *s =
             (struct agent_socket *)((char *)older - offsetof(struct agent_socket, entry));
 
-        s->quiet = true;
-        delivery_end_all(s, ERR_AGENT_DISCONNECTED);
-        socket_close(s, CLOSE_SUPERSEDED, "superseded");
+        lose_place(s);
     }
     free(o);
 }
@@ -192,15 +199,19 @@ overtake(void *arg, struct loop *loop)
 static void
 become_ready(struct agent_socket *s)
 {
+    s->entry.fence = s->sign.row.fence;
+    s->in_hub = hub_put(service_of_socket(s)->mesh.hub, &s->entry, overtake, s);
+    if (!s->in_hub) {
+        lose_place(s);
+        return;
+    }
+
     struct arena *mem = arena_new();
     const char *welcome = frame_welcome(s->hello_id, mem);
 
     free(s->hello_id);
     s->hello_id = NULL;
-    s->entry.fence = s->sign.row.fence;
     s->state = SOCKET_READY;
-    s->in_hub = true;
-    hub_put(service_of_socket(s)->mesh.hub, &s->entry, overtake, s);
     if (ws_send(s->ws, welcome, strlen(welcome)))
         ws_resume(s->ws);
     else
@@ -229,15 +240,13 @@ judge(struct agent_socket *s)
         socket_close(s, CLOSE_UNAUTHORIZED, "unauthorized");
     } else if (connecting && row->fence != 0) {
         become_ready(s);
-    } else if (row->fence != s->entry.fence) {
-        s->quiet = true;
-        delivery_end_all(s, ERR_AGENT_DISCONNECTED);
-        socket_close(s, CLOSE_SUPERSEDED, "superseded");
+    } else if (connecting || row->fence != s->entry.fence) {
+        lose_place(s);
     }
 }
 
-static void
-look_again(struct agent_socket *s)
+void
+socket_look_again(struct agent_socket *s)
 {
     if (s->sign_out) {
         s->asked_again = true;
@@ -272,7 +281,7 @@ sign_came(struct loop_mail *mail)
     }
     judge(s);
     if (s->asked_again && s->state == SOCKET_READY)
-        look_again(s);
+        socket_look_again(s);
 }
 
 /* ---- what the agent says ---- */
@@ -498,99 +507,4 @@ sockets_hurry(struct sockets *all)
         delivery_end_all(s, ERR_DRAINING);
         socket_close(s, WS_RESTART, "restart");
     }
-}
-
-/* ---- what was heard elsewhere ---- */
-
-struct hearsay {
-    struct loop_mail mail;
-    struct loop *loop;
-    enum hint_kind kind;
-    struct uuid id;
-    bool all;
-};
-
-static struct agent_socket *
-of_caller(struct table_node *node)
-{
-    return node == NULL
-               ? NULL
-               : (struct agent_socket *)((char *)node - offsetof(struct agent_socket, by_caller));
-}
-
-static void
-look_at_instance(const struct hearsay *h)
-{
-    struct hub_entry *entry = hub_own(loop_service(h->loop)->mesh.hub, &h->id, h->loop, 0);
-
-    if (entry != NULL)
-        look_again((struct agent_socket *)((char *)entry - offsetof(struct agent_socket, entry)));
-}
-
-static void
-look_at_callers(const struct hearsay *h)
-{
-    const struct table *table = &loop_sockets(h->loop)->by_caller;
-
-    for (struct agent_socket *s = of_caller(table_find(table, &h->id)); s != NULL;
-         s = of_caller(table_next(&s->by_caller)))
-        if (s->state == SOCKET_READY)
-            look_again(s);
-}
-
-/* Of one organization, or of all. */
-static void
-look_at_all(const struct hearsay *h)
-{
-    for (struct agent_socket *s = loop_sockets(h->loop)->first; s != NULL; s = s->next)
-        if (s->state == SOCKET_READY && (h->all || memcmp(&s->org, &h->id, sizeof h->id) == 0))
-            look_again(s);
-}
-
-static void
-read_hearsay(struct loop_mail *mail)
-{
-    struct hearsay *h = (struct hearsay *)((char *)mail - offsetof(struct hearsay, mail));
-
-    if (h->all || h->kind == HINT_ORG)
-        look_at_all(h);
-    else if (h->kind == HINT_INSTANCE)
-        look_at_instance(h);
-    else
-        look_at_callers(h);
-    free(h);
-}
-
-static void
-pass_on(struct loop *loop, enum hint_kind kind, const struct uuid *id)
-{
-    struct hearsay *h = must(calloc(1, sizeof *h));
-
-    h->mail.read = read_hearsay;
-    h->loop = loop;
-    h->kind = kind;
-    h->all = id == NULL;
-    if (id != NULL)
-        h->id = *id;
-    loop_send(loop, &h->mail);
-}
-
-void
-sockets_hear(void *arg, enum hint_kind kind, const struct uuid *id)
-{
-    struct service *service = arg;
-    size_t open;
-
-    if (atomic_load(&service->draining) || atomic_load(&service->mesh.sockets) == 0 ||
-        kind == HINT_CONNECTION || kind == HINT_TOKEN)
-        return;
-    if (id != NULL && kind == HINT_INSTANCE) {
-        struct loop *loop = hub_find(service->mesh.hub, id, &open);
-
-        if (loop != NULL)
-            pass_on(loop, kind, id);
-        return;
-    }
-    for (int i = 0; i < service->nloops; i++)
-        pass_on(service->loops[i], kind, id);
 }

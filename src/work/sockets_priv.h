@@ -64,6 +64,9 @@ void socket_close(struct agent_socket *s, int code, const char *reason);
  */
 void socket_leave(struct agent_socket *s, int code, const char *reason, int within_ms);
 
+/* Asks the writer whether a ready socket has still its place, and the rights that it came with. */
+void socket_look_again(struct agent_socket *s);
+
 /* For http_answer_upgrade; arg: a socket that is not in any list yet. */
 void socket_take(void *arg, int fd, const char *extra, size_t n);
 
