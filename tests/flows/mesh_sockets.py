@@ -437,15 +437,16 @@ class Places(Mesh):
             agent.leave()
 
     def test_a_reset_connection_is_noticed_and_may_come_back(self):
-        agent = self.ready()
+        agent = self.agent()
+        agent.connect()
         for _ in range(3):
             agent.socket.drop(reset=True)
-            agent.thread.join(20)
             self.wait_row(agent, connection="offline")
             self.refused(self.dispatch(agent), 503, "NO_AVAILABLE_INSTANCE")
             agent.connect()
-            agent.serve()
-            self.dispatched(agent)
+            call = Together(lambda: self.dispatch(agent))
+            agent.answer(agent.next(), 1)
+            self.assertEqual(call.wait()[0].status, 200)
 
     def test_presence_of_the_agent_follows(self):
         agent = self.agent()
