@@ -11,6 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 import identity  # noqa: E402,F401  adds its lanes
+import instructions  # noqa: E402,F401  likewise
 import sockets  # noqa: E402,F401  likewise
 import report  # noqa: E402  the path above is needed first
 from lanes import LANES, QUICK, Runs, run  # noqa: E402
