@@ -243,7 +243,6 @@ done(struct request *rq)
         cache_done_agent(p->target);
     buf_done(&p->answer);
     buf_done(&p->upload);
-    secret_free(p->credential);
     free(p);
 }
 

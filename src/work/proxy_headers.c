@@ -93,28 +93,14 @@ forward(void *arg, const char *name, const char *value)
     put(p, name, value);
 }
 
-/* "Bearer KEY", or the bare key when the scheme is empty. */
 static bool
 put_credential(struct proxied *p, struct err *err)
 {
-    const struct cached_agent *to = p->answers;
-    char line[8192];
+    const struct secret *credential = agents_credential(&service_of(p->rq)->core, p->answers, err);
 
-    if (to->key_sealed.v == NULL)
-        return true;
-    struct secret *key SECRET_SCOPED = agents_open_key(&service_of(p->rq)->core, to, err);
-    if (key == NULL)
-        return false;
-    int n = snprintf(line, sizeof line, "%s%s%s", to->key_scheme,
-                     to->key_scheme[0] == '\0' ? "" : " ", secret_bytes(key));
-    bool fits = n > 0 && (size_t)n < sizeof line;
-    if (fits)
-        p->credential = secret_new(line, (size_t)n);
-    explicit_bzero(line, sizeof line);
-    if (!fits)
-        return err_fault(err, ERR_INTERNAL_ERROR, "a stored endpoint key is too long");
-    put(p, to->key_header, secret_bytes(p->credential));
-    return true;
+    if (credential != NULL)
+        put(p, p->answers->key_header, secret_bytes(credential));
+    return err->code == ERR_NONE;
 }
 
 static void
