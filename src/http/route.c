@@ -25,6 +25,9 @@ struct router {
     const struct dialect *const *dialects;
     struct pattern rows[ROWS_MAX];
     size_t nrows;
+    /* Those a path of so many segments could match, in the order of the rows. */
+    unsigned short by_size[SEGMENTS_MAX + 1][ROWS_MAX];
+    size_t nby_size[SEGMENTS_MAX + 1];
 };
 
 /* The path of a target, cut at its slashes; still encoded. */
@@ -93,6 +96,18 @@ could_both_match(const struct pattern *a, const struct pattern *b)
     return true;
 }
 
+static void
+sort_rows(struct router *router)
+{
+    for (unsigned short i = 0; i < router->nrows; i++) {
+        const struct pattern *row = &router->rows[i];
+        unsigned last = row->takes_rest ? SEGMENTS_MAX : row->nsegments;
+
+        for (unsigned n = row->nsegments; n <= last; n++)
+            router->by_size[n][router->nby_size[n]++] = i;
+    }
+}
+
 struct router *
 router_new(const struct dialect *const *dialects)
 {
@@ -110,6 +125,7 @@ router_new(const struct dialect *const *dialects)
                         router->rows[i].route->path);
                 abort();
             }
+    sort_rows(router);
     return router;
 }
 
@@ -242,8 +258,8 @@ find_row(const struct router *router, const char *method, const struct cut *cut)
     const char *name = strcmp(method, "HEAD") == 0 ? "GET" : method;
     const struct pattern *found = NULL;
 
-    for (size_t i = 0; i < router->nrows; i++) {
-        const struct pattern *row = &router->rows[i];
+    for (size_t i = 0; i < router->nby_size[cut->n]; i++) {
+        const struct pattern *row = &router->rows[router->by_size[cut->n][i]];
 
         if (row_matches(row, cut) && strcmp(name, row->route->method) == 0 &&
             (found == NULL || weight(row) > weight(found)))
@@ -260,8 +276,8 @@ find_methods(const struct router *router, const struct cut *cut, char allow[ALLO
     const struct dialect *dialect = NULL;
 
     allow[0] = '\0';
-    for (size_t i = 0; i < router->nrows; i++) {
-        const struct pattern *row = &router->rows[i];
+    for (size_t i = 0; i < router->nby_size[cut->n]; i++) {
+        const struct pattern *row = &router->rows[router->by_size[cut->n][i]];
         const char *name = row->route->method;
 
         if (!row_matches(row, cut))
@@ -324,19 +340,18 @@ router_match(const struct router *router, const char *method, const char *target
 
     *allow = NULL;
     rq->path = arena_textn(rq->mem, target, size);
-    rq->dialect = owner_of(router, rq->path);
-    if (!check_target(target, err))
+    if (!check_target(target, err) || !check_segments(rq, err)) {
+        rq->dialect = owner_of(router, rq->path);
         return false;
-    if (!check_segments(rq, err))
-        return false;
+    }
     struct cut cut = cut_path(rq->path, size);
     const struct pattern *row = find_row(router, method, &cut);
     if (row == NULL) {
         const struct dialect *knows = find_methods(router, &cut, methods);
 
+        rq->dialect = knows != NULL ? knows : owner_of(router, rq->path);
         if (knows == NULL)
             return err_set(err, ERR_NOT_FOUND, NULL, NULL);
-        rq->dialect = knows;
         *allow = arena_text(rq->mem, methods);
         return err_set(err, ERR_METHOD_NOT_ALLOWED, NULL, NULL);
     }
