@@ -112,7 +112,7 @@ head_is_hop(const char *name)
     if (strchr("ckptu", name[0]) == NULL)
         return false;
     for (size_t i = 0; i < sizeof hop_names / sizeof *hop_names; i++)
-        if (strcmp(name, hop_names[i]) == 0)
+        if (name[0] == hop_names[i][0] && strcmp(name, hop_names[i]) == 0)
             return true;
     return false;
 }

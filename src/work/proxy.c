@@ -256,7 +256,6 @@ done(struct request *rq)
         cache_done_agent(p->target);
     buf_done(&p->answer);
     buf_done(&p->upload);
-    free(p);
 }
 
 /* ---- who may call whom ---- */
@@ -454,7 +453,7 @@ read_protocol(struct proxied *p, struct err *err)
 bool
 proxy_begin(struct request *rq, struct err *err)
 {
-    struct proxied *p = must(calloc(1, sizeof *p));
+    struct proxied *p = ARENA_NEW(rq->mem, struct proxied);
 
     p->lane = (struct lane){ upload, uploaded, read_answer, gone, hurry, done };
     p->rq = rq;
