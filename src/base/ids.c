@@ -79,18 +79,20 @@ ids_uuid(struct arena *mem)
 bool
 ids_uuid_read(const char *text, struct uuid *out)
 {
+    struct uuid read;
     size_t at = 0;
 
     if (strlen(text) != UUID_TEXT_SIZE - 1)
         return false;
-    for (size_t i = 0; i < sizeof out->b; i++, at += 2) {
+    for (size_t i = 0; i < sizeof read.b; i++, at += 2) {
         if ((i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-')
             return false;
         int high = ids_hex_digit(text[at]), low = ids_hex_digit(text[at + 1]);
         if (high < 0 || low < 0)
             return false;
-        out->b[i] = (unsigned char)(high << 4 | low);
+        read.b[i] = (unsigned char)(high << 4 | low);
     }
+    *out = read;
     return true;
 }
 
