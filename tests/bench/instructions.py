@@ -18,7 +18,7 @@ CALLS, QUICK_CALLS = 2000, 300
 WARM = 320
 LINKS = 16  # connections; a request on each, then their answers
 FUNCTIONS = 10
-WRAPS = 0.7  # a function with this share of everything is only the way to the others
+WRAPS = 0.5  # a function with this share of everything is only the way to the others
 # Valgrind counts each byte of a "rep stosb", which costs next to nothing.
 TUNABLES = "export GLIBC_TUNABLES=%s" % ":".join(
     "glibc.cpu.x86_rep_%s_threshold=1000000000" % name for name in ("stosb", "movsb")
@@ -81,7 +81,7 @@ def post(target, token, body):
 class Profile:
     """The dump of one run: instructions by function."""
 
-    NAME = re.compile(r"(c?fn)=\((\d+)\)(?: (.*))?$")
+    NAME = re.compile(r"(c?(?:fn|ob))=\((\d+)\)(?: (.*))?$")
 
     def __init__(self, path):
         self.own, self.with_called = collections.Counter(), collections.Counter()
@@ -89,21 +89,39 @@ class Profile:
             self.read(f)
         self.total = sum(self.own.values())
 
+    @staticmethod
+    def plain(name, where):
+        """Functions of libraries without symbols are told by the library."""
+        name = re.split(r"'|\.constprop|\.isra", name)[0]
+        return "%#x of %s" % (int(name, 16), where) if name.startswith("0x") else name
+
     def read(self, lines):
-        names, inside, called = {}, None, False
+        names, objects, at = {}, {}, {}
+        inside, callee, called = None, None, False
         for line in lines:
             word = self.NAME.match(line.rstrip("\n"))
             if word is not None:
                 kind, number, name = word.groups()
+                if kind in ("ob", "cob"):
+                    if name:
+                        objects[number] = os.path.basename(name)
+                    at[kind] = objects[number]
+                    continue
                 if name:
-                    names[number] = name.partition("'")[0]
+                    where = at.get("cob" if kind == "cfn" else "ob", "")
+                    names[number] = self.plain(name, where)
                 if kind == "fn":
                     inside = names[number]
+                else:
+                    callee = names[number]
+                    at["cob"] = at.get("ob", "")
             elif line.startswith("calls="):
                 called = True
             elif line[:1] in "0123456789+-*":
                 cost = int(line.split()[-1])
-                self.with_called[inside] += cost
+                # A jump back to the first instruction of a function looks like a call of itself.
+                if not called or callee != inside:
+                    self.with_called[inside] += cost
                 if not called:
                     self.own[inside] += cost
                 called = False
