@@ -1,6 +1,6 @@
 """Many agents in one process: each dials in, says hello, beats, answers dispatches, comes back when
-it was cut off. Told by lines on stdin: "?" prints how many are ready, "close" has all of them close at
-once, the end of input ends it.
+it was cut off. Told by lines on stdin: "?" prints how many are ready, "close" has all of them close
+at once, the end of input ends it.
 
     python3 fleet.py HOST PORT KEY COUNT HEARTBEAT_SECONDS
 """
