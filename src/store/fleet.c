@@ -171,11 +171,14 @@ const struct stmt store_fleet_stmts[] = {
         " coalesce(" NEXT_AGENT " <> d.agent_id, true)"
         " FROM done d LEFT JOIN waked ON true",
         &now_row },
+    /* Locked in the order of the ids, as by those that disallow a type. */
     [HELLO] = { "fleet_hello",
-        "UPDATE instances i SET version = coalesce(h.version, i.version),"
+        "WITH held AS MATERIALIZED (SELECT id FROM instances WHERE id = ANY ($1::uuid[])"
+        " ORDER BY id FOR NO KEY UPDATE)"
+        " UPDATE instances i SET version = coalesce(h.version, i.version),"
         " card = coalesce(h.card::json, i.card), updated_at = roster_now()"
-        " FROM unnest($1::uuid[], $2::text[], $3::text[]) AS h (id, version, card)"
-        " WHERE i.id = h.id" },
+        " FROM held JOIN unnest($1::uuid[], $2::text[], $3::text[]) AS h (id, version, card)"
+        " ON h.id = held.id WHERE i.id = held.id" },
     [AGENT] = { "fleet_agent",
         "SELECT id, life FROM agents WHERE org_id = $1::uuid"
         " AND (id = $2::uuid OR (mesh_type = $3::text AND life <> 2) OR permanent_id = $3::text)"
