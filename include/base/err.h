@@ -40,7 +40,8 @@ bool err_setf(struct err *err, enum err_code code, const char *field, const char
 bool err_fault(struct err *err, enum err_code code, const char *note, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Adds a fact to a set err; a fifth is dropped. The key must be a literal. */
+/* Adds a fact to a set err; a fifth is dropped, and so is an empty text. The key must be a
+ * literal. */
 void err_fact_text(struct err *err, const char *key, const char *text);
 void err_fact_number(struct err *err, const char *key, long long number);
 

@@ -60,9 +60,10 @@ struct cached_agent *agents_load_by_token(struct unit *u, const struct digest *h
                                           struct err *err) MUST_CHECK;
 struct cached_agent *agents_load(struct unit *u, const struct uuid *id, struct err *err) MUST_CHECK;
 
-/* The key that calls to the agent's endpoint carry, owned by the caller; NULL with err unset when
- * it has none. Needs no database; any thread. */
-struct secret *agents_open_key(const struct core *core, const struct cached_agent *agent,
-                               struct err *err) MUST_CHECK;
+/* What calls to the agent's endpoint carry under its key header ("Bearer KEY", or the bare key when
+ * the scheme is empty); NULL with err unset when it has no key. Opened the first time and kept with
+ * the entry, as a secret: it lives as long as the entry does. Needs no database; any thread. */
+const struct secret *agents_credential(const struct core *core, struct cached_agent *agent,
+                                       struct err *err) MUST_CHECK;
 
 #endif

@@ -29,10 +29,11 @@ struct cached_agent {
     struct uuid fallback; /* all zero: none                             */
     bool has_instances;   /* of the mesh: called through them           */
     bool has_fallback;
-    _Atomic int state;          /* enum presence_state; kept fresh by cache_set_state */
-    _Atomic int never_seen;     /* no sign of life yet; cleared by cache_set_state     */
-    _Atomic int64_t touched_ms; /* clock_ms of the last sign of life by traffic; 0: none */
-    int64_t loaded_ms;          /* clock_ms                                   */
+    _Atomic int state;                 /* enum presence_state; kept fresh by cache_set_state */
+    _Atomic int never_seen;            /* no sign of life yet; cleared by cache_set_state     */
+    _Atomic int64_t touched_ms;        /* clock_ms of the last sign of life by traffic; 0: none */
+    int64_t loaded_ms;                 /* clock_ms                                   */
+    struct secret *_Atomic credential; /* what key_header carries, once it was asked for; NULL */
     struct arena *mem;
     _Atomic int users;
 };

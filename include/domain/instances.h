@@ -68,6 +68,13 @@ struct numbered_page *instances_list(struct unit *u, const struct instance_filte
 struct instance_stats *instances_stats(struct unit *u, const char *agent_type, const char *tenant,
                                        const char **org, struct err *err) MUST_CHECK;
 
+/* Gives an instance of the caller's organization a secret of its own, with which its dispatches are
+ * signed from the next one on (HS256) in place of our key; secret NULL: one of 96 hex digits is
+ * made. *told: the secret, this once. INSTANCE_NOT_FOUND; VALIDATION_ERROR on instance_id when it
+ * is no instance of scheme svantic_jwt. */
+bool instances_set_secret(struct unit *u, const char *instance_id, const char *secret,
+                          const char **told, struct err *err) MUST_CHECK;
+
 /* --- what an organization admits --- */
 
 /* Puts a type on the list of tenant, or takes it off; then all its instances are deregistered,

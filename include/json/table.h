@@ -13,6 +13,7 @@ enum field_flag {
     F_IMMUTABLE = 1 << 5, /* accepted when the whole is given, refused in a patch              */
     F_OMIT_NULL = 1 << 6, /* left out of the drawing instead of null                           */
     F_LIST = 1 << 7,      /* of FIELD_JSON: a list of objects instead of an object             */
+    F_ANY = 1 << 8,       /* of FIELD_JSON: a value of any kind                                */
 };
 
 struct spec;

@@ -24,6 +24,7 @@ enum audit_action {
     AUDIT_TYPE_ALLOWED,
     AUDIT_TYPE_DISALLOWED,
     AUDIT_POLICY_SET,
+    AUDIT_SECRET_ROTATED,
 };
 
 /* One thing that happened. */

@@ -54,6 +54,10 @@ struct instance_made *store_instances_insert(struct db_tx *tx, const struct inst
 bool store_instances_update(struct db_tx *tx, const struct instance_row *row, struct arena *mem,
                             struct err *err) MUST_CHECK;
 
+/* Replaces the secret alone. */
+bool store_instances_set_secret(struct db_tx *tx, const char *id, struct bytes sealed,
+                                struct arena *mem, struct err *err) MUST_CHECK;
+
 /* Of an organization (NULL: of any); NULL with err unset when there is none. */
 struct instance_now *store_instances_find(struct db_tx *tx, const char *org,
                                           const char *instance_id, struct arena *mem,

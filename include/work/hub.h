@@ -20,9 +20,9 @@ struct hub *hub_new(void);
 void hub_free(struct hub *hub);
 
 /* Puts an entry in, before older ones of the same instance. overtaken(arg, loop) is called for each
- * loop that holds one of these, inside the lock. */
-void hub_put(struct hub *hub, struct hub_entry *entry,
-             void (*overtaken)(void *arg, struct loop *loop), void *arg);
+ * loop that holds one of these, inside the lock. False: there is a newer one, and it is not in. */
+bool hub_put(struct hub *hub, struct hub_entry *entry,
+             void (*overtaken)(void *arg, struct loop *loop), void *arg) MUST_CHECK;
 
 /* Takes it out; fine when it is not in. */
 void hub_take(struct hub *hub, struct hub_entry *entry);

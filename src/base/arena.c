@@ -4,6 +4,7 @@
 
 #include "base/must.h"
 
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@
 #define ARENA_PIECEWISE 0
 #endif
 
-enum { CHUNK_SIZE = 4096, ALIGN = 16 };
+enum { CHUNK_SIZE = 4096, ALIGN = 16, STOCK_MAX = 64 };
+enum { LARGE = CHUNK_SIZE / 4 * 3 }; /* a piece above that has a chunk of its own */
 
 struct chunk {
     struct chunk *next;
@@ -39,15 +41,77 @@ struct arena {
     struct owned *owned;
 };
 
+/* Chunks of the usual size that a thread has freed, wiped, for its next arenas: each request needs
+ * one or two, and they are too large for the quick lists of malloc. */
+struct stock {
+    struct chunk *chunks;
+    size_t n;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t ending; /* its destructor frees the stock of a thread */
+static _Thread_local struct stock *stock;
+
+static void
+stock_free(void *thing)
+{
+    struct stock *old = thing;
+
+    stock = NULL;
+    for (struct chunk *c = old->chunks, *next; c != NULL; c = next) {
+        next = c->next;
+        free(c);
+    }
+    free(old);
+}
+
+static void
+make_key(void)
+{
+    must(pthread_key_create(&ending, stock_free) == 0 ? &ending : NULL);
+}
+
+static struct stock *
+stock_get(void)
+{
+    if (stock == NULL) {
+        pthread_once(&once, make_key);
+        struct stock *fresh = must(calloc(1, sizeof *fresh));
+        must(pthread_setspecific(ending, fresh) == 0 ? fresh : NULL);
+        stock = fresh;
+    }
+    return stock;
+}
+
 static struct chunk *
 chunk_new(size_t size)
 {
-    struct chunk *chunk = must(malloc(sizeof *chunk + size));
+    struct chunk *chunk = NULL;
 
+    if (size == CHUNK_SIZE && !ARENA_PIECEWISE && (chunk = stock_get()->chunks) != NULL) {
+        stock->chunks = chunk->next;
+        stock->n--;
+    } else {
+        chunk = must(malloc(sizeof *chunk + size));
+    }
     chunk->next = NULL;
     chunk->size = size;
     chunk->used = 0;
     return chunk;
+}
+
+/* Tokens and keys pass through here: what is freed is wiped. */
+static void
+chunk_free(struct chunk *chunk)
+{
+    explicit_bzero(chunk->data, chunk->used);
+    if (chunk->size == CHUNK_SIZE && !ARENA_PIECEWISE && stock_get()->n < STOCK_MAX) {
+        chunk->next = stock->chunks;
+        stock->chunks = chunk;
+        stock->n++;
+    } else {
+        free(chunk);
+    }
 }
 
 struct arena *
@@ -65,9 +129,7 @@ arena_free(struct arena *mem)
         o->done(o->thing);
     for (struct chunk *c = mem->chunks, *next; c != NULL; c = next) {
         next = c->next;
-        /* Tokens and keys pass through here: what is freed is wiped. */
-        explicit_bzero(c->data, c->used);
-        free(c);
+        chunk_free(c);
     }
     free(mem);
 }
@@ -81,7 +143,7 @@ arena_alloc(struct arena *mem, size_t size)
     if (need < size)
         must(NULL);
     if (ARENA_PIECEWISE || c == NULL || c->size - c->used < need) {
-        size_t room = ARENA_PIECEWISE ? size : need > CHUNK_SIZE / 2 ? need : CHUNK_SIZE;
+        size_t room = ARENA_PIECEWISE ? size : need > LARGE ? need : CHUNK_SIZE;
         struct chunk *fresh = chunk_new(room);
 
         /* A large piece gets a chunk behind the current one, which stays in use. */

@@ -31,6 +31,14 @@ clock_ms(void)
     return clock_us() / 1000;
 }
 
+static char *
+put_two(char *to, int number)
+{
+    to[0] = (char)('0' + number / 10);
+    to[1] = (char)('0' + number % 10);
+    return to + 2;
+}
+
 char *
 clock_text(int64_t wall_ms, char *out)
 {
@@ -40,8 +48,22 @@ clock_text(int64_t wall_ms, char *out)
 
     if (gmtime_r(&seconds, &tm) == NULL)
         memset(&tm, 0, sizeof tm);
-    size_t n = strftime(out, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(out + n, CLOCK_TEXT_SIZE - n, ".%03dZ", ms);
+    int year = tm.tm_year + 1900;
+    if (year < 1000 || year > 9999) {
+        size_t n = strftime(out, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+
+        snprintf(out + n, CLOCK_TEXT_SIZE - n, ".%03dZ", ms);
+        return out;
+    }
+    memcpy(out, "0000-00-00T00:00:00.000Z", sizeof "0000-00-00T00:00:00.000Z");
+    put_two(put_two(out, year / 100), year % 100);
+    put_two(out + 5, tm.tm_mon + 1);
+    put_two(out + 8, tm.tm_mday);
+    put_two(out + 11, tm.tm_hour);
+    put_two(out + 14, tm.tm_min);
+    put_two(out + 17, tm.tm_sec);
+    out[20] = (char)('0' + ms / 100);
+    put_two(out + 21, ms % 100);
     return out;
 }
 

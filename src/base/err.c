@@ -86,7 +86,7 @@ add_fact(struct err *err, const char *key)
 void
 err_fact_text(struct err *err, const char *key, const char *text)
 {
-    struct fact *fact = add_fact(err, key);
+    struct fact *fact = text == NULL || text[0] == '\0' ? NULL : add_fact(err, key);
 
     if (fact != NULL)
         put_text(fact->text, sizeof fact->text, text);

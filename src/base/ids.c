@@ -79,7 +79,21 @@ ids_uuid(struct arena *mem)
 bool
 ids_uuid_read(const char *text, struct uuid *out)
 {
-    return strlen(text) == UUID_TEXT_SIZE - 1 && uuid_parse(text, out->b) == 0;
+    struct uuid read;
+    size_t at = 0;
+
+    if (strlen(text) != UUID_TEXT_SIZE - 1)
+        return false;
+    for (size_t i = 0; i < sizeof read.b; i++, at += 2) {
+        if ((i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-')
+            return false;
+        int high = ids_hex_digit(text[at]), low = ids_hex_digit(text[at + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        read.b[i] = (unsigned char)(high << 4 | low);
+    }
+    *out = read;
+    return true;
 }
 
 char *
@@ -102,14 +116,21 @@ char *
 ids_request(char out[REQUEST_ID_SIZE])
 {
     /* A random start for each thread and a counter: unique without a system call per request. */
-    static _Thread_local uint64_t prefix;
+    static _Thread_local unsigned char prefix[8];
     static _Thread_local uint32_t next;
+    static _Thread_local bool begun;
 
-    if (prefix == 0) {
-        ids_random(&prefix, sizeof prefix);
+    if (!begun) {
+        ids_random(prefix, sizeof prefix);
         ids_random(&next, sizeof next);
+        begun = true;
     }
-    snprintf(out, REQUEST_ID_SIZE, "req_%016llx%08x", (unsigned long long)prefix, next++);
+    unsigned char count[] = { (unsigned char)(next >> 24), (unsigned char)(next >> 16),
+                              (unsigned char)(next >> 8), (unsigned char)next };
+    next++;
+    memcpy(out, "req_", 4);
+    ids_hex(prefix, sizeof prefix, out + 4);
+    ids_hex(count, sizeof count, out + 4 + 2 * sizeof prefix);
     return out;
 }
 

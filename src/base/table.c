@@ -19,6 +19,20 @@ bucket_of(const struct table *table, const struct uuid *key)
     return &table->buckets[(hash * 0x9e3779b97f4a7c15u >> 20) & (table->size - 1)];
 }
 
+static struct table_node *
+reversed(struct table_node *node)
+{
+    struct table_node *done = NULL;
+
+    for (struct table_node *next; node != NULL; node = next) {
+        next = node->next;
+        node->next = done;
+        done = node;
+    }
+    return done;
+}
+
+/* What was put last stays first. */
 static void
 grow(struct table *table)
 {
@@ -27,7 +41,7 @@ grow(struct table *table)
     table->size = old.size == 0 ? FIRST_SIZE : old.size * 2;
     table->buckets = must(calloc(table->size, sizeof *table->buckets));
     for (size_t i = 0; i < old.size; i++)
-        for (struct table_node *node = old.buckets[i], *next; node != NULL; node = next) {
+        for (struct table_node *node = reversed(old.buckets[i]), *next; node != NULL; node = next) {
             struct table_node **bucket = bucket_of(table, &node->key);
 
             next = node->next;

@@ -10,6 +10,19 @@
 
 enum { OID_INT8 = 20, OID_UUID = 2950 };
 
+static char *
+put_quoted(char *to, const char *from, size_t n)
+{
+    if (memchr(from, '"', n) == NULL && memchr(from, '\\', n) == NULL)
+        return mempcpy(to, from, n);
+    for (; n > 0; n--, from++) {
+        if (*from == '"' || *from == '\\')
+            *to++ = '\\';
+        *to++ = *from;
+    }
+    return to;
+}
+
 /* Every entry is quoted: then only quote and backslash are special, and "NULL" is a text. */
 char *
 db_args_array(const struct texts *texts, struct arena *mem)
@@ -31,11 +44,7 @@ db_args_array(const struct texts *texts, struct arena *mem)
             continue;
         }
         *to++ = '"';
-        for (const char *from = texts->v[i]; *from != '\0'; from++) {
-            if (*from == '"' || *from == '\\')
-                *to++ = '\\';
-            *to++ = *from;
-        }
+        to = put_quoted(to, texts->v[i], strlen(texts->v[i]));
         *to++ = '"';
     }
     *to++ = '}';

@@ -5,7 +5,10 @@
 #include "domain_priv.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { CREDENTIAL_MAX = 8192 };
 
 static void
 put_texts(struct cached_agent *agent, const struct agent_lane *lane)
@@ -100,11 +103,37 @@ agents_load(struct unit *u, const struct uuid *id, struct err *err)
     return put(u, store_agents_lane(db_single(u->db), id, u->mem, err), ticket, err);
 }
 
-struct secret *
-agents_open_key(const struct core *core, const struct cached_agent *agent, struct err *err)
+static struct secret *
+open_credential(const struct core *core, const struct cached_agent *agent, struct err *err)
 {
     struct seal_place place = { agent->org_text, agent->id_text, SEAL_ENDPOINT_KEY };
+    struct secret *key SECRET_SCOPED = seal_open(core->keys, &place, agent->key_sealed, err);
+    struct secret *made = NULL;
+    char line[CREDENTIAL_MAX];
 
-    return agent->key_sealed.v == NULL ? NULL
-                                       : seal_open(core->keys, &place, agent->key_sealed, err);
+    if (key == NULL)
+        return NULL;
+    int n = snprintf(line, sizeof line, "%s%s%s", agent->key_scheme,
+                     agent->key_scheme[0] == '\0' ? "" : " ", secret_bytes(key));
+    if (n > 0 && (size_t)n < sizeof line)
+        made = secret_new(line, (size_t)n);
+    else
+        err_fault(err, ERR_INTERNAL_ERROR, "a stored endpoint key is too long");
+    explicit_bzero(line, sizeof line);
+    return made;
+}
+
+const struct secret *
+agents_credential(const struct core *core, struct cached_agent *agent, struct err *err)
+{
+    struct secret *there = atomic_load(&agent->credential);
+
+    if (there != NULL || agent->key_sealed.v == NULL)
+        return there;
+    struct secret *made = open_credential(core, agent, err);
+    if (made == NULL || atomic_compare_exchange_strong(&agent->credential, &there, made))
+        return made;
+    /* Another thread was quicker. */
+    secret_free(made);
+    return there;
 }

@@ -10,25 +10,16 @@
 enum { USER_AGENT_MAX = 200 };
 
 const char *const audit_action_names[] = {
-    "agent.created",
-    "agent.updated",
-    "agent.decommissioned",
-    "agent.suspended",
-    "agent.reactivated",
-    "token.issued",
-    "token.revoked",
-    "token.introspected",
-    "credential.generated",
-    "credential.rotated",
-    "credential.revoked",
-    "auth.failed",
-    "instance.registered",
-    "instance.deregistered",
-    "registration_flagged",
-    "agent_type.allowed",
-    "agent_type.disallowed",
-    "organization.policy_set",
-    NULL,
+    "agent.created",           "agent.updated",
+    "agent.decommissioned",    "agent.suspended",
+    "agent.reactivated",       "token.issued",
+    "token.revoked",           "token.introspected",
+    "credential.generated",    "credential.rotated",
+    "credential.revoked",      "auth.failed",
+    "instance.registered",     "instance.deregistered",
+    "registration_flagged",    "agent_type.allowed",
+    "agent_type.disallowed",   "organization.policy_set",
+    "dispatch_secret.rotated", NULL,
 };
 
 const char *const audit_outcome_names[] = { "success", "failure", NULL };

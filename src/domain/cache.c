@@ -236,8 +236,10 @@ cache_key(struct cache *cache, const struct digest *hash)
 void
 cache_done_agent(struct cached_agent *agent)
 {
-    if (agent != NULL && atomic_fetch_sub(&agent->users, 1) == 1)
+    if (agent != NULL && atomic_fetch_sub(&agent->users, 1) == 1) {
+        secret_free(atomic_load(&agent->credential));
         arena_free(agent->mem);
+    }
 }
 
 void

@@ -28,6 +28,7 @@ struct peer {
     bool let_go;             /* it is somebody else's: hands off            */
     struct upgrade *upgrade; /* to be given away once this has ended      */
     struct sockaddr_storage address;
+    char address_text[46]; /* the same; a v6 address that stands for a v4 one as that */
 };
 
 /* One request's side of a connection. */
@@ -111,6 +112,9 @@ bool framing_check(struct MHD_Connection *mhd, const char *version, int64_t *bod
 
 /* Fills rq->client_ip and rq->trace_id from the connection and its headers. */
 void origin_read(struct request *rq, const struct peer *peer, const struct http_nets *trusted);
+
+/* Fills peer->address_text. */
+void origin_of_peer(struct peer *peer);
 
 /* upgrade.c. What a request has whose connection will be handed over. */
 struct upgrade *upgrade_new(void (*take)(void *arg, int fd, const char *extra, size_t n),

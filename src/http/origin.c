@@ -112,6 +112,15 @@ read_trace(struct request *rq)
 }
 
 void
+origin_of_peer(struct peer *peer)
+{
+    unsigned char address[16] = { 0 };
+
+    address_of((const struct sockaddr *)(const void *)&peer->address, address);
+    address_text(address, peer->address_text);
+}
+
+void
 origin_read(struct request *rq, const struct peer *peer, const struct http_nets *trusted)
 {
     unsigned char address[16] = { 0 };
@@ -122,8 +131,10 @@ origin_read(struct request *rq, const struct peer *peer, const struct http_nets 
 
         if (forwarded != NULL)
             follow_forwarded(forwarded, trusted, address);
+        address_text(address, rq->client_ip);
+    } else {
+        memcpy(rq->client_ip, peer->address_text, sizeof rq->client_ip);
     }
-    address_text(address, rq->client_ip);
     read_trace(rq);
 }
 

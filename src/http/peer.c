@@ -100,6 +100,7 @@ peer_begin(struct http *http, struct MHD_Connection *mhd, void **context)
     memcpy(&peer->address, info->client_addr,
            info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
                                                     : sizeof(struct sockaddr_in));
+    origin_of_peer(peer);
     poll_add(http->options.poll, &peer->watch, peer->fd, EPOLLRDHUP | EPOLLET, peer_hung_up);
     peer_deadline(peer, clock_ms() + http->options.header_timeout);
     http->connections++;

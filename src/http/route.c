@@ -25,6 +25,9 @@ struct router {
     const struct dialect *const *dialects;
     struct pattern rows[ROWS_MAX];
     size_t nrows;
+    /* Those a path of so many segments could match, in the order of the rows. */
+    unsigned short by_size[SEGMENTS_MAX + 1][ROWS_MAX];
+    size_t nby_size[SEGMENTS_MAX + 1];
 };
 
 /* The path of a target, cut at its slashes; still encoded. */
@@ -93,6 +96,18 @@ could_both_match(const struct pattern *a, const struct pattern *b)
     return true;
 }
 
+static void
+sort_rows(struct router *router)
+{
+    for (unsigned short i = 0; i < router->nrows; i++) {
+        const struct pattern *row = &router->rows[i];
+        unsigned last = row->takes_rest ? SEGMENTS_MAX : row->nsegments;
+
+        for (unsigned n = row->nsegments; n <= last; n++)
+            router->by_size[n][router->nby_size[n]++] = i;
+    }
+}
+
 struct router *
 router_new(const struct dialect *const *dialects)
 {
@@ -110,6 +125,7 @@ router_new(const struct dialect *const *dialects)
                         router->rows[i].route->path);
                 abort();
             }
+    sort_rows(router);
     return router;
 }
 
@@ -132,16 +148,15 @@ row_matches(const struct pattern *row, const struct cut *cut)
 
     if (cut->n < row->nsegments || (!row->takes_rest && (cut->n > fixed || cut->too_many)))
         return false;
-    for (unsigned i = 0; i < fixed; i++) {
-        if (row->segments[i].text == NULL) {
-            if (cut->segments[i].size == 0)
-                return false;
-        } else if (row->segments[i].size != cut->segments[i].size ||
-                   memcmp(row->segments[i].text, cut->segments[i].text, row->segments[i].size) !=
-                       0) {
+    /* Sizes first, as few rows have the same: what is compared then is nearly always equal. */
+    for (unsigned i = 0; i < fixed; i++)
+        if (row->segments[i].text == NULL ? cut->segments[i].size == 0
+                                          : row->segments[i].size != cut->segments[i].size)
             return false;
-        }
-    }
+    for (unsigned i = 0; i < fixed; i++)
+        if (row->segments[i].text != NULL &&
+            memcmp(row->segments[i].text, cut->segments[i].text, row->segments[i].size) != 0)
+            return false;
     return true;
 }
 
@@ -237,35 +252,46 @@ route_word(const struct dialect *dialect, enum err_code code)
     return dialect->word == NULL ? err_name(code) : dialect->word(code);
 }
 
-/* The row for the method; the methods of all rows for this path; and the dialect of the first of
- * them, which says what is wrong with others (NULL: there are no rows). */
 static const struct pattern *
-find_row(const struct router *router, const char *method, const struct cut *cut,
-         char allow[ALLOW_SIZE], const struct dialect **dialect)
+find_row(const struct router *router, const char *method, const struct cut *cut)
 {
+    const char *name = strcmp(method, "HEAD") == 0 ? "GET" : method;
     const struct pattern *found = NULL;
 
-    *dialect = NULL;
+    for (size_t i = 0; i < router->nby_size[cut->n]; i++) {
+        const struct pattern *row = &router->rows[router->by_size[cut->n][i]];
+
+        if (row_matches(row, cut) && strcmp(name, row->route->method) == 0 &&
+            (found == NULL || weight(row) > weight(found)))
+            found = row;
+    }
+    return found;
+}
+
+/* The methods of all rows for this path, and the dialect of the first of them, which says what is
+ * wrong with others; NULL: there are no rows. */
+static const struct dialect *
+find_methods(const struct router *router, const struct cut *cut, char allow[ALLOW_SIZE])
+{
+    const struct dialect *dialect = NULL;
+
     allow[0] = '\0';
-    for (size_t i = 0; i < router->nrows; i++) {
-        const struct pattern *row = &router->rows[i];
+    for (size_t i = 0; i < router->nby_size[cut->n]; i++) {
+        const struct pattern *row = &router->rows[router->by_size[cut->n][i]];
         const char *name = row->route->method;
 
         if (!row_matches(row, cut))
             continue;
-        if (*dialect == NULL)
-            *dialect = row->dialect;
+        if (dialect == NULL)
+            dialect = row->dialect;
         if (strstr(allow, name) == NULL) {
             size_t n = strlen(allow);
             const char *and_head = strcmp(name, "GET") == 0 ? ", HEAD" : "";
 
             snprintf(allow + n, ALLOW_SIZE - n, "%s%s%s", n == 0 ? "" : ", ", name, and_head);
         }
-        if (strcmp(name, strcmp(method, "HEAD") == 0 ? "GET" : method) == 0 &&
-            (found == NULL || weight(row) > weight(found)))
-            found = row;
     }
-    return found;
+    return dialect;
 }
 
 static bool
@@ -288,10 +314,13 @@ read_args(const struct pattern *row, const struct cut *cut, struct request *rq, 
     return true;
 }
 
-/* Every segment must decode: also those of an unknown path, and all that a {path*} takes. */
+/* Every segment must decode: also those of an unknown path, and all that a {path*} takes. A path
+ * without a percent sign, a backslash (check_target) and "/." means what it says. */
 static bool
 check_segments(struct request *rq, struct err *err)
 {
+    if (strchr(rq->path, '%') == NULL && strstr(rq->path, "/.") == NULL)
+        return true;
     for (const char *p = rq->path; *p == '/';) {
         size_t size = strcspn(p + 1, "/");
 
@@ -307,25 +336,25 @@ router_match(const struct router *router, const char *method, const char *target
              struct request *rq, const char **allow, struct err *err)
 {
     size_t size = strcspn(target, "?");
-    const struct dialect *knows = NULL;
     char methods[ALLOW_SIZE];
 
     *allow = NULL;
     rq->path = arena_textn(rq->mem, target, size);
-    rq->dialect = owner_of(router, rq->path);
-    if (!check_target(target, err))
+    if (!check_target(target, err) || !check_segments(rq, err)) {
+        rq->dialect = owner_of(router, rq->path);
         return false;
-    if (!check_segments(rq, err))
-        return false;
+    }
     struct cut cut = cut_path(rq->path, size);
-    const struct pattern *row = find_row(router, method, &cut, methods, &knows);
-    if (row == NULL && knows != NULL) {
-        rq->dialect = knows;
+    const struct pattern *row = find_row(router, method, &cut);
+    if (row == NULL) {
+        const struct dialect *knows = find_methods(router, &cut, methods);
+
+        rq->dialect = knows != NULL ? knows : owner_of(router, rq->path);
+        if (knows == NULL)
+            return err_set(err, ERR_NOT_FOUND, NULL, NULL);
         *allow = arena_text(rq->mem, methods);
         return err_set(err, ERR_METHOD_NOT_ALLOWED, NULL, NULL);
     }
-    if (row == NULL)
-        return err_set(err, ERR_NOT_FOUND, NULL, NULL);
     rq->route = row->route;
     rq->dialect = row->dialect;
     rq->raw_query = target[size] == '?' ? target + size + 1 : NULL;

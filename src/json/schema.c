@@ -162,7 +162,9 @@ bool_schema(const struct field *f, enum spec_side side, bool null)
 static json_t *
 json_schema(const struct field *f, enum spec_side side, bool null)
 {
-    json_t *schema = typed((f->flags & F_LIST) != 0 ? "array" : "object", null);
+    json_t *schema = (f->flags & F_ANY) != 0
+                         ? must(json_object())
+                         : typed((f->flags & F_LIST) != 0 ? "array" : "object", null);
 
     (void)side;
     if ((f->flags & F_LIST) != 0)

@@ -216,9 +216,9 @@ is_list_of_objects(json_t *value)
 static bool
 read_json(struct reader *rd, const struct field *f, json_t *value, void *place)
 {
-    bool list = (f->flags & F_LIST) != 0;
+    bool list = (f->flags & F_LIST) != 0, any = (f->flags & F_ANY) != 0;
 
-    if (list ? !is_list_of_objects(value) : !json_is_object(value))
+    if (!any && (list ? !is_list_of_objects(value) : !json_is_object(value)))
         return fault(rd, list ? "must be a list of objects" : "must be an object");
     const char *text = json_text(value, (size_t)f->max, rd->mem);
 

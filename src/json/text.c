@@ -14,17 +14,41 @@ enum { DIGITS_MAX = 17, REAL_MAX = 32 };
 
 static bool write_value(struct buf *out, json_t *value);
 
+static size_t
+plain_size(const char *text)
+{
+    size_t n = 0;
+
+    while ((unsigned char)text[n] >= 0x20 && text[n] != '"' && text[n] != '\\')
+        n++;
+    return n;
+}
+
+/* Nothing in it that needs a backslash. */
+static bool
+write_plain(struct buf *out, const char *text, size_t n)
+{
+    char *to = buf_room(out, n + 2);
+
+    if (to == NULL)
+        return false;
+    to[0] = '"';
+    memcpy(to + 1, text, n);
+    to[n + 1] = '"';
+    buf_added(out, n + 2);
+    return true;
+}
+
 static bool
 write_text(struct buf *out, const char *text)
 {
     static const char marks[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
+    size_t plain = plain_size(text);
+
+    if (text[plain] == '\0')
+        return write_plain(out, text, plain);
     bool ok = buf_put(out, "\"", 1);
-
-    while (ok && *text != '\0') {
-        size_t plain = 0;
-
-        while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' && text[plain] != '\\')
-            plain++;
+    for (; ok && *text != '\0'; plain = plain_size(text)) {
         ok = buf_put(out, text, plain);
         text += plain;
         if (!ok || *text == '\0')

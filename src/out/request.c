@@ -38,26 +38,36 @@ check_line(const struct call_request *request, const char *target)
     return is_visible(request->url->authority) ? NULL : "the authority may not be sent";
 }
 
+/* Whether a name would change the framing, or is of one hop; all these are short. */
+static bool
+is_ours(const char *given, size_t n)
+{
+    char name[32];
+
+    if (n >= sizeof name || strchr("ckptuh", given[0] | 0x20) == NULL)
+        return false;
+    for (size_t k = 0; k <= n; k++)
+        name[k] = (char)(given[k] >= 'A' && given[k] <= 'Z' ? given[k] | 0x20 : given[k]);
+    return strcmp(name, "host") == 0 || head_is_hop(name);
+}
+
 static const char *
 write_headers(struct buf *buf, const struct params *headers)
 {
     for (size_t i = 0; headers != NULL && i < headers->n; i++) {
         const struct param *h = &headers->v[i];
-        char name[32];
-        size_t n = strlen(h->name);
+        size_t n = strlen(h->name), size = strlen(h->value);
 
         if (!head_is_token(h->name) || !head_is_value(h->value))
             return "a request header may not be sent";
-        /* The names that would change the framing are all short. */
-        for (size_t k = 0; k <= n && n < sizeof name; k++)
-            name[k] =
-                (char)(h->name[k] >= 'A' && h->name[k] <= 'Z' ? h->name[k] | 0x20 : h->name[k]);
-        if (n < sizeof name && (strcmp(name, "host") == 0 || head_is_hop(name)))
+        if (is_ours(h->name, n))
             return "a request header that is not the caller's to set";
-        buf_put(buf, h->name, n);
-        buf_put(buf, ": ", 2);
-        buf_text(buf, h->value);
-        buf_put(buf, "\r\n", 2);
+        char *to = buf_room(buf, n + size + 4);
+        if (to == NULL)
+            return "the request headers are too large";
+        to = mempcpy(mempcpy(to, h->name, n), ": ", 2);
+        mempcpy(mempcpy(to, h->value, size), "\r\n", 2);
+        buf_added(buf, n + size + 4);
     }
     return NULL;
 }

@@ -230,7 +230,7 @@ put_numbers(int64_t *numbers, size_t n, size_t i, const struct fleet_row *row)
 {
     const int64_t of_row[NUMBERS] = {
         row->seen,    row->status, row->sessions,  row->max_sessions, row->reported_failures,
-        row->connect, row->gone,   row->succeeded, row->failed
+        row->connect, row->gone,   row->succeeded, row->failed,       row->holds
     };
 
     for (size_t k = 0; k < NUMBERS; k++)

@@ -130,6 +130,7 @@ enum {
     LOCK_HELD,
     INSERT,
     UPDATE,
+    SET_SECRET,
     SET_MAX,
     FIND,
     LIST,
@@ -161,6 +162,9 @@ const struct stmt store_instances_stmts[] = {
         "UPDATE instances SET url_sealed = $2::bytea, dispatch_url_sealed = $3::bytea,"
         " scheme = $4::smallint, auth_required = $5::boolean, credentials_ref = $6::text,"
         " auth_secret_sealed = $7::bytea, card = $8::json, tools = $9::json, updated_at = now()"
+        " WHERE id = $1::uuid" },
+    [SET_SECRET] = { "instances_set_secret",
+        "UPDATE instances SET auth_secret_sealed = $2::bytea, updated_at = now()"
         " WHERE id = $1::uuid" },
     [SET_MAX] = { "instances_set_max",
         "UPDATE instance_states SET max_sessions = $2::bigint"
@@ -244,6 +248,14 @@ store_instances_update(struct db_tx *tx, const struct instance_row *row_, struct
     return d->max_sessions < 0 ||
            db_exec(tx, &store_instances_stmts[SET_MAX],
                    DB_ARGS(DB_TEXT(row_->id), DB_INT(d->max_sessions)), mem, err) >= 0;
+}
+
+bool
+store_instances_set_secret(struct db_tx *tx, const char *id, struct bytes sealed, struct arena *mem,
+                           struct err *err)
+{
+    return db_exec(tx, &store_instances_stmts[SET_SECRET], DB_ARGS(DB_TEXT(id), DB_BYTES(sealed)),
+                   mem, err) >= 0;
 }
 
 struct instance_now *

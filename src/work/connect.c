@@ -9,7 +9,7 @@
 #include <string.h>
 
 static bool
-check_upgrade(const struct request *rq, char accept[WS_ACCEPT_SIZE], struct err *err)
+check_upgrade(struct request *rq, char accept[WS_ACCEPT_SIZE], struct err *err)
 {
     const char *key = request_header(rq, "Sec-WebSocket-Key");
     const char *version = request_header(rq, "Sec-WebSocket-Version");
@@ -18,7 +18,12 @@ check_upgrade(const struct request *rq, char accept[WS_ACCEPT_SIZE], struct err 
                 ws_has_token(request_header(rq, "Upgrade"), "websocket", true) && version != NULL &&
                 strcmp(version, "13") == 0 && key != NULL && ws_accept(key, accept);
 
-    return good || err_set(err, ERR_BAD_UPGRADE, NULL, NULL);
+    if (good)
+        return true;
+    /* RFC 9110, section 15.5.22; RFC 6455, section 4.2.2. */
+    reply_header(rq, "Upgrade", "websocket");
+    reply_header(rq, "Sec-WebSocket-Version", "13");
+    return err_set(err, ERR_BAD_UPGRADE, NULL, NULL);
 }
 
 static bool

@@ -165,6 +165,8 @@ tell(struct flight *f, const struct outcome *outcome)
         rq->err = outcome->why;
     rq->task = done;
     f->rq = NULL;
+    if (f->watch != NULL)
+        f->watch->flight = NULL;
     f->then(rq);
 }
 
@@ -266,6 +268,7 @@ answer_ended(void *arg)
     struct flight *f = arg;
 
     f->call = NULL;
+    f->sent = true;
     if (f->too_large)
         flight_fail(f, ERR_RESPONSE_INCOMPLETE, "the answer is larger than it may be");
     else if (f->target->mode == MODE_HOSTED)
@@ -371,6 +374,44 @@ hosted_answered(struct flight *f)
     arena_free(mem);
 }
 
+/* ---- a caller that leaves ---- */
+
+static void
+watch_nothing(struct request *rq)
+{
+    (void)rq;
+}
+
+struct lane
+dispatch_lane(void (*done)(struct request *rq))
+{
+    return (struct lane){ .gone = watch_nothing, .hurry = watch_nothing, .done = done };
+}
+
+/* The request ends, perhaps before its dispatch: libmicrohttpd closes a connection that was reset
+ * when it looks at it again. */
+static void
+watch_done(struct request *rq)
+{
+    const struct dispatch_watch *watch = (const struct dispatch_watch *)rq->lane;
+
+    if (watch->flight != NULL)
+        dispatch_cancel(rq);
+}
+
+/* Rows with a lane of their own see to it themselves. */
+static void
+watch_caller(struct flight *f)
+{
+    struct request *rq = f->rq;
+
+    if (rq->lane != NULL)
+        return;
+    f->watch = ARENA_NEW(rq->mem, struct dispatch_watch);
+    *f->watch = (struct dispatch_watch){ dispatch_lane(watch_done), f };
+    rq->lane = &f->watch->lane;
+}
+
 /* ---- the beginning ---- */
 
 static void
@@ -414,6 +455,7 @@ dispatch_begin(struct request *rq, const struct dispatch_want *want,
     f->id = ids_uuid_new();
     ids_uuid_text(&f->id, f->id_text);
     buf_init(&f->answer, 0);
+    watch_caller(f);
     rq->parked = true;
     rq->task = f;
     pipeline_work(rq, prepare, prepared);

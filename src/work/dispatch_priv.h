@@ -6,12 +6,22 @@
 #include "model/fleet.h"
 #include "work/dispatch.h"
 #include "work/loop.h"
+#include "work/pipeline.h"
 #include "work/sockets.h"
 
 enum { FLIGHT_ANSWER_MAX = 4 * 1024 * 1024 };
 
+struct flight;
+
+/* In the memory of a request that has no lane of its own: what is left to do when it ends. */
+struct dispatch_watch {
+    struct lane lane;
+    struct flight *flight; /* NULL: it has ended */
+};
+
 struct flight {
     struct request *rq; /* NULL: the caller does not want it any more      */
+    struct dispatch_watch *watch;
     struct loop *loop;
     const struct dispatch_want *want;
     void (*then)(struct request *rq);
@@ -42,6 +52,9 @@ struct outcome {
     struct err why;
     const char *agent_code, *agent_message;
 };
+
+/* A lane that is told nothing but the end. */
+struct lane dispatch_lane(void (*done)(struct request *rq));
 
 /* Ends a flight: the caller is told, and it is freed. */
 void flight_end(struct flight *f, const struct outcome *outcome);

@@ -137,6 +137,15 @@ read_payload(json_t *payload, struct frame *frame, struct arena *mem, struct err
     return true;
 }
 
+/* What a refusal answers to, even when nothing else of the frame is right. */
+static const char *
+id_of(json_t *body, struct arena *mem)
+{
+    const char *id = json_string_value(json_object_get(body, "id"));
+
+    return id == NULL || id[0] == '\0' || strlen(id) > FRAME_ID_MAX ? NULL : arena_text(mem, id);
+}
+
 bool
 frame_read(const char *text, size_t n, struct frame *frame, struct arena *mem, struct err *err)
 {
@@ -148,10 +157,10 @@ frame_read(const char *text, size_t n, struct frame *frame, struct arena *mem, s
         return false;
     if (!json_is_object(body))
         return err_set(err, ERR_VALIDATION_ERROR, NULL, "A frame is a JSON object.");
-    bool good = spec_read(&envelope_spec, body, &envelope, SPEC_WHOLE, mem, err);
-    frame->id = envelope.id;
-    if (!good)
+    frame->id = id_of(body, mem);
+    if (!spec_read(&envelope_spec, body, &envelope, SPEC_WHOLE, mem, err))
         return false;
+    frame->id = envelope.id;
     json_t *payload = json_object_get(body, "payload");
     frame->type = type_of(envelope.type);
     frame->in_reply_to = envelope.in_reply_to;

@@ -67,17 +67,20 @@ older_than(const struct hub_entry *entry)
                         : (struct hub_entry *)((char *)node - offsetof(struct hub_entry, node));
 }
 
-void
+bool
 hub_put(struct hub *hub, struct hub_entry *entry, void (*overtaken)(void *arg, struct loop *loop),
         void *arg)
 {
     struct shard *shard = lock(hub, &entry->node.key);
+    struct hub_entry *first = find(shard, &entry->node.key);
+    bool newest = first == NULL || first->fence < entry->fence;
 
-    for (struct hub_entry *older = find(shard, &entry->node.key); older != NULL;
-         older = older_than(older))
+    for (struct hub_entry *older = newest ? first : NULL; older != NULL; older = older_than(older))
         overtaken(arg, older->loop);
-    table_put(&shard->table, &entry->node);
+    if (newest)
+        table_put(&shard->table, &entry->node);
     pthread_mutex_unlock(&shard->lock);
+    return newest;
 }
 
 void

@@ -36,7 +36,8 @@ const struct spec peers_visit_spec = { "PeerDispatch", sizeof(struct peers_visit
 static const struct field answer_fields[] = {
     { "sent", BOOL_AT(struct peers_answer, sent), 0, .doc = "Whether the agent may have got it." },
     { "code", TEXT_AT(struct peers_answer, code), 0, .doc = "How it ended; ok." },
-    { "result", JSON_AT(struct peers_answer, result), F_NULLABLE, .doc = "What the agent said." },
+    { "result", JSON_AT(struct peers_answer, result), F_NULLABLE | F_ANY,
+      .doc = "What the agent said." },
     { "agent_code", TEXT_AT(struct peers_answer, agent_code), F_NULLABLE, .doc = "Its fault." },
     { "agent_message", TEXT_AT(struct peers_answer, agent_message), F_NULLABLE,
       .doc = "The same in words." },
@@ -117,16 +118,30 @@ peers_answered(struct flight *f)
 
 /* ---- what is answered ---- */
 
+/* The node that asks may leave first: then nobody wants to know how it ended. */
 struct visit {
     struct delivery delivery;
-    struct request *rq;
+    struct request *rq; /* NULL: it has left */
+    struct visit_watch *watch;
+};
+
+struct visit_watch {
+    struct lane lane;
+    struct visit *visit; /* NULL: it has ended */
 };
 
 static void
-visit_ended(struct delivery *d)
+watch_done(struct request *rq)
 {
-    struct visit *visit = (struct visit *)((char *)d - offsetof(struct visit, delivery));
-    struct request *rq = visit->rq;
+    const struct visit_watch *watch = (const struct visit_watch *)rq->lane;
+
+    if (watch->visit != NULL)
+        watch->visit->rq = NULL;
+}
+
+static void
+answer_visit(struct request *rq, const struct delivery *d)
+{
     struct peers_answer *answer = ARENA_NEW(rq->mem, struct peers_answer);
 
     answer->sent = d->sent;
@@ -137,9 +152,20 @@ visit_ended(struct delivery *d)
         answer->agent_message = arena_text(rq->mem, d->agent_message);
     }
     rq->out = answer;
+    pipeline_finish(rq);
+}
+
+static void
+visit_ended(struct delivery *d)
+{
+    struct visit *visit = (struct visit *)((char *)d - offsetof(struct visit, delivery));
+
+    if (visit->rq != NULL) {
+        visit->watch->visit = NULL;
+        answer_visit(visit->rq, d);
+    }
     free(d->result);
     free(visit);
-    pipeline_finish(rq);
 }
 
 bool
@@ -162,6 +188,9 @@ peers_accept(struct request *rq, struct err *err)
     struct delivery *d = &visit->delivery;
 
     visit->rq = rq;
+    visit->watch = ARENA_NEW(rq->mem, struct visit_watch);
+    *visit->watch = (struct visit_watch){ dispatch_lane(watch_done), visit };
+    rq->lane = &visit->watch->lane;
     d->home = http_owner(rq);
     d->instance = instance;
     d->fence = in->fence;

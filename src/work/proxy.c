@@ -40,6 +40,20 @@ proxy_refuse(struct proxied *p, enum err_code code, const char *note)
     pipeline_finish(rq);
 }
 
+/* RFC 9209, 2.1.4. */
+static const char *
+received_status(struct arena *mem, int status)
+{
+    static const char text[] = "rosterd; received-status=000";
+    char *made = arena_textn(mem, text, sizeof text - 1), *digits = made + sizeof text - 4;
+
+    assert(status >= 100 && status <= 999);
+    digits[0] = (char)('0' + status / 100);
+    digits[1] = (char)('0' + status / 10 % 10);
+    digits[2] = (char)('0' + status % 10);
+    return made;
+}
+
 static void
 head_came(void *arg, const struct call_head *head)
 {
@@ -51,8 +65,7 @@ head_came(void *arg, const struct call_head *head)
     p->status = rq->reply.status = head->status;
     p->outcome = head->status >= 500 ? "received_5xx" : head->status >= 400 ? "received_4xx" : "ok";
     proxy_reply_headers(rq, head->headers);
-    reply_header(rq, "Proxy-Status",
-                 arena_printf(rq->mem, "rosterd; received-status=%d", head->status));
+    reply_header(rq, "Proxy-Status", received_status(rq->mem, head->status));
     if (p->answers != p->target)
         reply_header(rq, "x-tragentics-fallback", p->answers->id_text);
     p->answering = true;
@@ -243,8 +256,6 @@ done(struct request *rq)
         cache_done_agent(p->target);
     buf_done(&p->answer);
     buf_done(&p->upload);
-    secret_free(p->credential);
-    free(p);
 }
 
 /* ---- who may call whom ---- */
@@ -442,7 +453,7 @@ read_protocol(struct proxied *p, struct err *err)
 bool
 proxy_begin(struct request *rq, struct err *err)
 {
-    struct proxied *p = must(calloc(1, sizeof *p));
+    struct proxied *p = ARENA_NEW(rq->mem, struct proxied);
 
     p->lane = (struct lane){ upload, uploaded, read_answer, gone, hurry, done };
     p->rq = rq;

@@ -3,70 +3,86 @@
 
 #include "domain/agents.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* From the caller to the target; a last "*" stands for any ending. */
-static const char *const onward[] = { "Accept",
-                                      "Accept-Language",
-                                      "Content-Type",
-                                      "Content-Language",
-                                      "Content-Encoding",
-                                      "User-Agent",
-                                      "Idempotency-Key",
-                                      "Last-Event-ID",
-                                      "Prefer",
-                                      "Range",
-                                      "If-Match",
-                                      "If-None-Match",
-                                      "If-Modified-Since",
-                                      "tracestate",
-                                      "baggage",
-                                      "X-Tragentics-*",
-                                      "A2A-*",
-                                      "Mcp-*",
-                                      "OpenAI-*",
-                                      "Anthropic-*",
-                                      "X-Session-*",
-                                      NULL };
+enum { TRACEPARENT_SIZE = 56 }; /* W3C Trace Context, section 3.2 */
+
+struct listed {
+    const char *name;
+    size_t size; /* of what is compared */
+};
+
+/* A whole name is compared with the NUL behind it. */
+#define WHOLE(name)                                                                                \
+    {                                                                                              \
+        name, sizeof name                                                                          \
+    }
+#define ANY_ENDING(start)                                                                          \
+    {                                                                                              \
+        start, sizeof start - 1                                                                    \
+    }
+
+/* From the caller to the target. */
+static const struct listed onward[] = {
+    WHOLE("Accept"),
+    WHOLE("Accept-Language"),
+    WHOLE("Content-Type"),
+    WHOLE("Content-Language"),
+    WHOLE("Content-Encoding"),
+    WHOLE("User-Agent"),
+    WHOLE("Idempotency-Key"),
+    WHOLE("Last-Event-ID"),
+    WHOLE("Prefer"),
+    WHOLE("Range"),
+    WHOLE("If-Match"),
+    WHOLE("If-None-Match"),
+    WHOLE("If-Modified-Since"),
+    WHOLE("tracestate"),
+    WHOLE("baggage"),
+    ANY_ENDING("X-Tragentics-"),
+    ANY_ENDING("A2A-"),
+    ANY_ENDING("Mcp-"),
+    ANY_ENDING("OpenAI-"),
+    ANY_ENDING("Anthropic-"),
+    ANY_ENDING("X-Session-"),
+};
 
 /* From the target to the caller. */
-static const char *const back[] = { "content-type",
-                                    "content-language",
-                                    "content-encoding",
-                                    "content-disposition",
-                                    "content-range",
-                                    "accept-ranges",
-                                    "cache-control",
-                                    "etag",
-                                    "expires",
-                                    "last-modified",
-                                    "link",
-                                    "location",
-                                    "retry-after",
-                                    "vary",
-                                    "www-authenticate",
-                                    "x-ratelimit-*",
-                                    "ratelimit*",
-                                    "a2a-*",
-                                    "mcp-*",
-                                    "openai-*",
-                                    "anthropic-*",
-                                    "x-request-id",
-                                    NULL };
+static const struct listed back[] = {
+    WHOLE("content-type"),
+    WHOLE("content-language"),
+    WHOLE("content-encoding"),
+    WHOLE("content-disposition"),
+    WHOLE("content-range"),
+    WHOLE("accept-ranges"),
+    WHOLE("cache-control"),
+    WHOLE("etag"),
+    WHOLE("expires"),
+    WHOLE("last-modified"),
+    WHOLE("link"),
+    WHOLE("location"),
+    WHOLE("retry-after"),
+    WHOLE("vary"),
+    WHOLE("www-authenticate"),
+    ANY_ENDING("x-ratelimit-"),
+    ANY_ENDING("ratelimit"),
+    ANY_ENDING("a2a-"),
+    ANY_ENDING("mcp-"),
+    ANY_ENDING("openai-"),
+    ANY_ENDING("anthropic-"),
+    WHOLE("x-request-id"),
+};
 
+/* Asked for every header of every call: most names end at their first letter. */
 static bool
-is_listed(const char *const *list, const char *name)
+is_listed(const struct listed *list, size_t n, const char *name)
 {
-    for (; *list != NULL; list++) {
-        size_t n = strlen(*list);
-
-        if ((*list)[n - 1] == '*' ? strncasecmp(*list, name, n - 1) == 0
-                                  : strcasecmp(*list, name) == 0)
+    for (size_t i = 0; i < n; i++)
+        if (((list[i].name[0] ^ name[0]) & ~0x20) == 0 &&
+            strncasecmp(list[i].name, name, list[i].size) == 0)
             return true;
-    }
     return false;
 }
 
@@ -84,7 +100,7 @@ forward(void *arg, const char *name, const char *value)
     struct proxied *p = arg;
     const struct cached_agent *to = p->answers;
 
-    if (!is_listed(onward, name) || value[0] == '\0')
+    if (!is_listed(onward, COUNT(onward), name) || value[0] == '\0')
         return;
     if (to->key_sealed.v != NULL && strcasecmp(name, to->key_header) == 0)
         return;
@@ -93,28 +109,14 @@ forward(void *arg, const char *name, const char *value)
     put(p, name, value);
 }
 
-/* "Bearer KEY", or the bare key when the scheme is empty. */
 static bool
 put_credential(struct proxied *p, struct err *err)
 {
-    const struct cached_agent *to = p->answers;
-    char line[8192];
+    const struct secret *credential = agents_credential(&service_of(p->rq)->core, p->answers, err);
 
-    if (to->key_sealed.v == NULL)
-        return true;
-    struct secret *key SECRET_SCOPED = agents_open_key(&service_of(p->rq)->core, to, err);
-    if (key == NULL)
-        return false;
-    int n = snprintf(line, sizeof line, "%s%s%s", to->key_scheme,
-                     to->key_scheme[0] == '\0' ? "" : " ", secret_bytes(key));
-    bool fits = n > 0 && (size_t)n < sizeof line;
-    if (fits)
-        p->credential = secret_new(line, (size_t)n);
-    explicit_bzero(line, sizeof line);
-    if (!fits)
-        return err_fault(err, ERR_INTERNAL_ERROR, "a stored endpoint key is too long");
-    put(p, to->key_header, secret_bytes(p->credential));
-    return true;
+    if (credential != NULL)
+        put(p, p->answers->key_header, secret_bytes(credential));
+    return err->code == ERR_NONE;
 }
 
 static void
@@ -124,25 +126,30 @@ put_trace(struct proxied *p)
     const char *parent = request_header(rq, "traceparent");
     bool continued =
         parent != NULL && strlen(parent) >= 55 && strncmp(parent + 3, rq->trace_id, 32) == 0;
-    unsigned char random[8];
-    char span[2 * sizeof random + 1];
+    unsigned char span[8];
+    char *line = arena_alloc(rq->mem, TRACEPARENT_SIZE);
 
-    ids_random(random, sizeof random);
-    ids_hex(random, sizeof random, span);
-    put(p, "traceparent",
-        arena_printf(rq->mem, "00-%s-%s-%.2s", rq->trace_id, span, continued ? parent + 53 : "01"));
+    ids_random(span, sizeof span);
+    memcpy(line, "00-", 3);
+    memcpy(line + 3, rq->trace_id, 32);
+    line[35] = '-';
+    ids_hex(span, sizeof span, line + 36);
+    line[52] = '-';
+    memcpy(line + 53, continued ? parent + 53 : "01", 2);
+    put(p, "traceparent", line);
 }
 
 /* Each of our kind that a call passes adds one; a circle ends at HOPS_MAX. */
 static bool
 put_hops(struct proxied *p, struct err *err)
 {
+    static const char *const hops_after[HOPS_MAX] = { "1", "2", "3", "4", "5", "6", "7", "8" };
     const char *given = request_header(p->rq, "Roster-Hops");
     long hops = given == NULL ? 0 : strtol(given, NULL, 10);
 
     if (hops < 0 || hops >= HOPS_MAX)
         return err_set(err, ERR_PROXY_LOOP, NULL, NULL);
-    put(p, "Roster-Hops", arena_printf(p->rq->mem, "%ld", hops + 1));
+    put(p, "Roster-Hops", hops_after[hops]);
     return true;
 }
 
@@ -175,7 +182,7 @@ proxy_reply_headers(struct request *rq, const struct params *headers)
     for (size_t i = 0; i < headers->n; i++) {
         const struct param *h = &headers->v[i];
 
-        if (!is_listed(back, h->name) || rq->reply.nheaders >= REQUEST_HEADERS_MAX - 8)
+        if (!is_listed(back, COUNT(back), h->name) || rq->reply.nheaders >= REQUEST_HEADERS_MAX - 8)
             continue;
         if (strcmp(h->name, "content-type") == 0)
             rq->reply.type = arena_text(rq->mem, h->value);

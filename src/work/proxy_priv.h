@@ -32,11 +32,10 @@ struct proxied {
     bool in_dispatch; /* that is under way                              */
     struct buf upload;
     struct dispatch_want want;
-    struct secret *credential; /* the injected header's value              */
 };
 
 /* Fills p->headers with what goes to the target: an allow-list of the caller's headers, what we
- * say about the call, and the target's key, unsealed into p->credential. */
+ * say about the call, and the target's key. They live as long as p->answers is held. */
 bool proxy_headers(struct proxied *p, struct err *err) MUST_CHECK;
 
 /* Puts the headers of an answer that the caller may see into the reply. */

@@ -153,6 +153,15 @@ free_socket(struct agent_socket *s)
     free(s);
 }
 
+/* Its place is elsewhere by now. */
+static void
+lose_place(struct agent_socket *s)
+{
+    s->quiet = true;
+    delivery_end_all(s, ERR_AGENT_DISCONNECTED);
+    socket_close(s, CLOSE_SUPERSEDED, "superseded");
+}
+
 struct overtaking {
     struct loop_mail mail;
     struct loop *loop;
@@ -172,9 +181,7 @@ read_overtaking(struct loop_mail *mail)
         struct agent_socket *s =
             (struct agent_socket *)((char *)older - offsetof(struct agent_socket, entry));
 
-        s->quiet = true;
-        delivery_end_all(s, ERR_AGENT_DISCONNECTED);
-        socket_close(s, CLOSE_SUPERSEDED, "superseded");
+        lose_place(s);
     }
     free(o);
 }
@@ -194,15 +201,19 @@ overtake(void *arg, struct loop *loop)
 static void
 become_ready(struct agent_socket *s)
 {
+    s->entry.fence = s->sign.row.fence;
+    s->in_hub = hub_put(service_of_socket(s)->mesh.hub, &s->entry, overtake, s);
+    if (!s->in_hub) {
+        lose_place(s);
+        return;
+    }
+
     struct arena *mem = arena_new();
     const char *welcome = frame_welcome(s->hello_id, mem);
 
     free(s->hello_id);
     s->hello_id = NULL;
-    s->entry.fence = s->sign.row.fence;
     s->state = SOCKET_READY;
-    s->in_hub = true;
-    hub_put(service_of_socket(s)->mesh.hub, &s->entry, overtake, s);
     if (ws_send(s->ws, welcome, strlen(welcome)))
         ws_resume(s->ws);
     else
@@ -231,10 +242,8 @@ judge(struct agent_socket *s)
         socket_close(s, CLOSE_UNAUTHORIZED, "unauthorized");
     } else if (connecting && row->fence != 0) {
         become_ready(s);
-    } else if (row->fence != s->entry.fence) {
-        s->quiet = true;
-        delivery_end_all(s, ERR_AGENT_DISCONNECTED);
-        socket_close(s, CLOSE_SUPERSEDED, "superseded");
+    } else if (connecting || row->fence != s->entry.fence) {
+        lose_place(s);
     }
 }
 

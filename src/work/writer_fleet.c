@@ -108,7 +108,8 @@ answer(const struct part *parts, size_t n, const struct fleet_row *rows, const s
         bool overtaken = sign->row.connect && is_overtaken(parts, n, i);
 
         sign->row.applied = row->applied;
-        sign->row.refused = row->refused;
+        sign->row.refused =
+            row->refused && memcmp(&sign->row.caller, &row->caller, sizeof nobody) == 0;
         sign->row.fence = overtaken ? 0 : row->fence;
         sign->row.agent = row->agent;
     }

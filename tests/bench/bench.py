@@ -11,6 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 import identity  # noqa: E402,F401  adds its lanes
+import instructions  # noqa: E402,F401  likewise
 import sockets  # noqa: E402,F401  likewise
 import report  # noqa: E402  the path above is needed first
 from lanes import LANES, QUICK, Runs, run  # noqa: E402
@@ -21,8 +22,8 @@ from rosterd import Failed  # noqa: E402
 def arguments():
     parser = argparse.ArgumentParser(
         prog="run.sh",
-        description="Measures rosterd beside its peers. Figures never fail a lane; "
-        "wrong answers do.",
+        description="Measures rosterd beside its peers. Times never fail a lane; "
+        "wrong answers do, and more instructions than are written down.",
     )
     parser.add_argument(
         "lanes",
@@ -70,6 +71,7 @@ def main():
             continue
         for table in done:
             report.print_table(table)
+            failures += [{"lane": name, "fault": fault} for fault in table.get("faults", ())]
         tables += done
         sys.stdout.flush()
     report.write_json(given.json, runs, tables, failures)

@@ -1,5 +1,6 @@
 """Many agents in one process: each dials in, says hello, beats, answers dispatches, comes back when
-it was cut off. Told by lines on stdin: "?" prints how many are ready, the end of input ends it.
+it was cut off. Told by lines on stdin: "?" prints how many are ready, "close" has all of them close
+at once, the end of input ends it.
 
     python3 fleet.py HOST PORT KEY COUNT HEARTBEAT_SECONDS
 """
@@ -162,18 +163,35 @@ class Fleet:
         self.order += 1
         heapq.heappush(self.timers, (time.monotonic() + seconds, self.order, agent))
 
+    def close_all(self):
+        """Each says that it leaves; they dial again when the daemon has hung up."""
+        for agent in list(self.by_fd.values()):
+            if agent.state != "ready":
+                continue
+            try:
+                agent.sock.send(masked(8, struct.pack(">H", 1000) + b"client_close"))
+            except OSError:
+                agent.lost()
+
     def run(self):
         self.poll.register(sys.stdin, select.EPOLLIN)
         while True:
             now = time.monotonic()
             while self.timers and self.timers[0][0] <= now:
-                heapq.heappop(self.timers)[2].due()
+                agent = heapq.heappop(self.timers)[2]
+                try:
+                    agent.due()
+                except OSError:
+                    agent.lost()
             wait = self.timers[0][0] - time.monotonic() if self.timers else 1
             for fd, events in self.poll.poll(max(0.001, min(wait, 0.5))):
                 if fd == sys.stdin.fileno():
                     line = os.read(fd, 100)
                     if not line:
                         return
+                    if line.startswith(b"close"):
+                        self.close_all()
+                        continue
                     state = {"ready": self.ready, "refused": self.refused, "beats": self.beats}
                     print(json.dumps(state), flush=True)
                     continue

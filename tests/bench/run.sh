@@ -46,7 +46,8 @@ esac
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=
-for pair in wrk:wrk nginx:nginx-light haproxy:haproxy openssl:openssl python3:python3; do
+for pair in wrk:wrk nginx:nginx-light haproxy:haproxy openssl:openssl python3:python3 \
+    valgrind:valgrind; do
     command -v "${pair%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 if [ -n "$missing" ]; then

@@ -131,6 +131,27 @@ def cut_all(registry, agents):
     return time.monotonic() - began
 
 
+def close_all(registry, agents):
+    """All agents close at once; seconds until the last of them is back."""
+    opened = registry.counter("rosterd_sockets_opened_total")
+    began = time.monotonic()
+    agents.process.stdin.write("close\n")
+    agents.process.stdin.flush()
+    while opened() < agents.count:
+        if time.monotonic() - began > 120:
+            raise Wrong("after closing only %d have dialled again" % opened())
+        time.sleep(0.1)
+    agents.wait_ready(120)
+    return time.monotonic() - began
+
+
+def stop(registry):
+    """The daemon is told to stop with all sockets open; seconds until it has ended."""
+    began = time.monotonic()
+    registry.daemon.stop()
+    return time.monotonic() - began
+
+
 def sockets(runs, folder, keep):
     count = 500 if runs.quick else SOCKETS
     seconds = 2 if runs.quick else 60
@@ -147,6 +168,7 @@ def sockets(runs, folder, keep):
     beats = agents.state()["beats"] - beats
     took = dispatches(registry, count, seconds / 2)
     back = cut_all(registry, agents)
+    again = close_all(registry, agents)
     online = registry.number("SELECT count(*) FROM instance_states WHERE owner IS NOT NULL")
     if online != count:
         raise Wrong("%d of %d instances are connected in the database" % (online, count))
@@ -161,6 +183,8 @@ def sockets(runs, folder, keep):
         ("a dispatch and its answer, p50", round(part(took, 0.5), 2), "ms"),
         ("a dispatch and its answer, p99", round(part(took, 0.99), 2), "ms"),
         ("all cut by the kernel, until all are back", round(back, 1), "s"),
+        ("all closed by the agents at once, until all are back", round(again, 1), "s"),
+        ("SIGTERM with all of them connected, until the end", round(stop(registry), 1), "s"),
     ]
     return [
         {

@@ -60,9 +60,10 @@ a_token_leads_to_its_agent_and_no_other_text_does(void **state)
     assert_string_equal(cached->endpoint->host, "example.com");
     assert_int_equal(cached->endpoint->port, 8443);
     assert_string_equal(cached->key_header, "Authorization");
-    struct secret *key SECRET_SCOPED = agents_open_key(&fx->core, cached, &fx->err);
+    const struct secret *key = agents_credential(&fx->core, cached, &fx->err);
     assert_ok(key != NULL, &fx->err);
-    assert_string_equal(secret_bytes(key), "the key");
+    assert_string_equal(secret_bytes(key), "Bearer the key");
+    assert_ptr_equal(agents_credential(&fx->core, cached, &fx->err), key);
 
     struct digest hash = hash_of(agent->token);
     struct cached_agent *again = cache_agent_by_token(fx->core.cache, &hash);

@@ -91,7 +91,9 @@ class Input(Matrix):
         raw = lambda data, kind="application/json": lambda api, m, t, b: api.call(
             m, t, raw=data, headers={"Content-Type": kind}
         )
-        self.each("MALFORMED_JSON", raw(b"{"))
+        # A call goes on as it comes, unless it becomes a dispatch.
+        in_mesh = lambda t: t.replace(self.connection["id"], self.mesh_connection["id"])
+        self.each("MALFORMED_JSON", lambda api, m, t, b: raw(b"{")(api, m, in_mesh(t), b))
         self.each("UNSUPPORTED_MEDIA_TYPE", raw(b"<a/>", "text/xml"))
         too_large = lambda api, m, t, b: self.by_hand(
             api.credential, m, t, ["Content-Type: application/json", "Content-Length: 9000000000"]
@@ -111,6 +113,8 @@ class Input(Matrix):
         def bad(api, method, target, body):
             if "/proxy/" in target:
                 return api.call(method, target, body, headers={"X-Tragentics-Protocol": "smoke"})
+            if target.startswith("/agents/connect"):
+                return api.call(method, "/agents/connect?instance_id=" + "x" * 200)
             if target.endswith("/send"):  # all else is said by JSON-RPC
                 return api.call(method, target + "?no_such=1", body)
             if method in ("POST", "PATCH") and body is not None:

@@ -2,7 +2,7 @@
 import uuid
 
 from client import Client
-from flow import Together
+from flow import Flow, Together
 from mesh_register import Mesh
 from rosterd import organization
 
@@ -340,3 +340,59 @@ class Fleet(Mesh):
         self.assertEqual(banned.json["deregistered_count"], good + 1)
         left = self.sql("SELECT count(*) FROM instances WHERE org_id = '%s'" % org)
         self.assertEqual(left, [["0"]])
+
+
+class Secrets(Flow):
+    """POST /internal/agents/rotate_dispatch_secret."""
+
+    TARGET = "/internal/agents/rotate_dispatch_secret"
+
+    def setUp(self):
+        self.name = "s-" + uuid.uuid4().hex
+        self.body = {"agent_type": "secret-" + uuid.uuid4().hex[:8], "instance_id": self.name}
+        self.assertEqual(self.api.post("/agents/register", self.body).status, 200)
+
+    def test_a_secret_is_made_shown_once_and_sealed(self):
+        reply = self.api.post(self.TARGET, {"instance_id": self.name})
+        self.assertEqual((reply.status, reply.json["instance_id"]), (200, self.name), reply)
+        secret = reply.json["secret"]
+        self.assertRegex(secret, "^[0-9a-f]{96}$")
+        self.assertNotEqual(
+            self.api.post(self.TARGET, {"instance_id": self.name}).json["secret"], secret
+        )
+        for table in ("instances", "audit_events"):
+            rows = self.daemon.psql("SELECT t::text FROM %s t" % table)
+            self.assertNotIn(secret, str(rows))
+            self.assertNotIn(secret.encode().hex(), str(rows))
+        self.assertNotIn(secret, self.daemon.log_text())
+
+    def test_one_of_the_operators_own_is_kept_by_the_next_registration(self):
+        own = "an operator's secret of sufficient length"
+        reply = self.api.post(self.TARGET, {"instance_id": self.name, "secret": own})
+        self.assertEqual(reply.json["secret"], own)
+        query = "SELECT auth_secret_sealed FROM instances WHERE instance_id = '%s'" % self.name
+        sealed = self.daemon.psql(query)
+        self.assertEqual(self.api.post("/agents/register", self.body).status, 200)
+        self.assertEqual(self.daemon.psql(query), sealed)
+
+    def test_what_cannot_have_one_is_refused(self):
+        self.refused(
+            self.api.post(self.TARGET, {"instance_id": "nobody"}), 404, "INSTANCE_NOT_FOUND"
+        )
+        self.refused(
+            self.api.post(self.TARGET, {"instance_id": self.name, "secret": "short"}),
+            400,
+            "INVALID_REQUEST",
+        )
+        shared = {
+            "agent_type": self.body["agent_type"],
+            "instance_id": "h-" + uuid.uuid4().hex,
+            "dispatch_auth": {"type": "shared_secret", "credentials_ref": "one"},
+            "dispatch_auth_shared_secret": "one",
+        }
+        self.assertEqual(self.api.post("/agents/register", shared).status, 200)
+        self.refused(
+            self.api.post(self.TARGET, {"instance_id": shared["instance_id"]}),
+            400,
+            "INVALID_REQUEST",
+        )

@@ -13,6 +13,14 @@ import jsonschema
 
 RECORDS = os.environ.get("ROSTERD_FLOW_RECORDS")
 TIMEOUT = 30 * float(os.environ.get("ROSTERD_TEST_PATIENCE", "1"))
+# What a request for a WebSocket has besides, when it is sent like any other.
+HANDSHAKE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Protocol": "svantic.v1",
+}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 
 
@@ -239,7 +247,7 @@ class Client:
                 self.link.endheaders(body if body else None)
                 got = self.link.getresponse()
                 result = got.status, got.getheaders(), got.read()
-                if got.will_close:
+                if got.will_close or got.status == 101:
                     self.close()
                 return result
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
@@ -251,6 +259,8 @@ class Client:
     def call(self, method, target, body=None, raw=None, headers=None):
         """One request; body is drawn as JSON, raw is sent as it is. The reply is checked."""
         sent = dict(headers or {})
+        if target.split("?")[0] == "/agents/connect":
+            sent = {**HANDSHAKE, **sent}
         if self.credential is not None and "Authorization" not in sent:
             sent["Authorization"] = "Bearer " + self.credential
         payload = b""

@@ -42,6 +42,7 @@ WORDS = (
     (r"/agents/[^/]+/did", IDENTITY),
     ("/.well-known/did.json", IDENTITY),
     ("/.well-known/agent-card", MESH),
+    ("/internal", MESH),
     ("/sessions", MESH),
     ("/messages", MESH),
     ("/send", MESH),
@@ -89,6 +90,9 @@ BODIES = {
     "getToken": lambda m: {"client_id": m.agent["id"], "client_secret": m.secret},
     "registerInstance": lambda m: {"agent_type": "matrix", "instance_id": uuid.uuid4().hex},
     "beatInstance": lambda m: {"instance_id": m.instance},
+    "rotateDispatchSecret": lambda m: {"instance_id": m.instance},
+    "listInstances": lambda m: {"agent_type": "matrix"},
+    "dispatch": lambda m: {"agent_type": "matrix", "skill_id": "none"},
     "deregisterInstance": lambda m: {"instance_id": m.instance},
     "getInstance": lambda m: {"instance_id": m.instance},
     "getInstanceConnection": lambda m: {"instance_id": m.instance},
@@ -127,6 +131,9 @@ class Matrix(Flow):
             "instance_id"
         ]
         cls.connection = cls.api.connect(cls.agent, cls.target, allow_paths=True)
+        in_mesh = cls.api.get("/api/agents?q=matrix").json["data"]
+        in_mesh = next(agent for agent in in_mesh if agent["name"] == "matrix")
+        cls.mesh_connection = cls.api.connect(cls.agent, in_mesh, allow_paths=True)
         cls.hosted = mesh_rows.instance(cls.daemon, cls.target, "matrix-hosted")
         cls.renew()
         cls.operator = cls.key("full,admin:orgs")
@@ -149,6 +156,7 @@ class Matrix(Flow):
             "connections": cls.connection["id"],
             "organizations": cls.organization["organizationId"],
             "audit": cls.api.get("/api/v1/audit?limit=1").json["data"][0]["eventId"],
+            "instance": cls.instance,
         }
 
     @staticmethod
@@ -184,6 +192,8 @@ class Matrix(Flow):
     def address(path, ids):
         """A path with the ids that belong there, each named by the segment before it."""
         words, last = path.split("/"), ""
+        if path == "/agents/connect" and "instance" in ids:
+            return path + "?instance_id=" + ids["instance"]
         for i, w in enumerate(words):
             if w == "{agent_type}":
                 words[i] = "matrix-hosted"

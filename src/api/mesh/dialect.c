@@ -7,6 +7,7 @@
 #include "api/mesh/instances.h"
 #include "api/mesh/messages.h"
 #include "api/mesh/register.h"
+#include "api/mesh/secrets.h"
 #include "api/mesh/send.h"
 #include "api/mesh/sessions.h"
 #include "api/mesh/tokens.h"
@@ -18,11 +19,17 @@ static const char *const prefixes[] = { "/agents",   "/auth", "/sessions",
                                         "/internal", NULL };
 
 static const struct route *const routes[] = {
-    mesh_dispatch_routes, mesh_token_routes,
-    mesh_register_routes, mesh_instance_routes,
-    mesh_types_routes,    mesh_sessions_routes,
-    mesh_messages_routes, mesh_cards_routes,
-    mesh_send_routes,     NULL,
+    mesh_dispatch_routes,
+    mesh_token_routes,
+    mesh_register_routes,
+    mesh_instance_routes,
+    mesh_types_routes,
+    mesh_sessions_routes,
+    mesh_messages_routes,
+    mesh_cards_routes,
+    mesh_send_routes,
+    mesh_secrets_routes,
+    NULL,
 };
 
 const struct dialect mesh_dialect = {

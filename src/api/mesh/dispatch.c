@@ -57,7 +57,7 @@ static const struct field end_fields[] = {
     { "dispatch_id", TEXT_AT(struct end, dispatch_id), 0, .format = &format_uuid,
       .doc = "What the agent knows it as." },
     { "instance_id", TEXT_AT(struct end, instance_id), 0, .doc = "Who had it." },
-    { "result", JSON_AT(struct end, result), F_NULLABLE, .doc = "What the agent said." },
+    { "result", JSON_AT(struct end, result), F_NULLABLE | F_ANY, .doc = "What the agent said." },
     FIELD_LAST,
 };
 
@@ -113,7 +113,10 @@ const struct route mesh_dispatch_routes[] = {
                  ERR_SESSION_NOT_FOUND, ERR_SESSION_CLOSED, ERR_NO_AVAILABLE_INSTANCE,
                  ERR_AGENT_BUSY, ERR_AGENT_DISCONNECTED, ERR_DISPATCH_TIMEOUT, ERR_HANDLER_ERROR,
                  ERR_DISPATCH_AUTH_UNAVAILABLE, ERR_NO_ENDPOINT, ERR_IP_PROHIBITED,
-                 ERR_CONNECTION_REFUSED, ERR_RESPONSE_INCOMPLETE },
+                 ERR_CONNECTION_REFUSED, ERR_RESPONSE_INCOMPLETE, ERR_CONNECTION_TERMINATED,
+                 ERR_DNS_ERROR, ERR_DNS_TIMEOUT, ERR_CONNECTION_TIMEOUT, ERR_CONNECTION_LIMIT,
+                 ERR_TLS_PROTOCOL_ERROR, ERR_TLS_CERTIFICATE_ERROR, ERR_HTTP_PROTOCOL_ERROR,
+                 ERR_RESPONSE_HEADERS_TOO_LARGE, ERR_RESPONSE_TIMEOUT },
       .doc = "Sent at most once, and never sent again by us." },
     { "POST", "/internal/dispatch", peers_accept, "peerDispatch", "Dispatch for another node",
       .who = WHO_ANYONE, .limit = LIMIT_NONE, .in = &peers_visit_spec, .out = &peers_answer_spec,

@@ -37,6 +37,9 @@ reads_uuids_in_either_case_and_nothing_around_them(void **state)
                                        "00000000-0000-4000-8000-0000000000010",
                                        " 0000000-0000-4000-8000-000000000001",
                                        "00000000-0000-4000-8000-00000000000g",
+                                       "000000000000-4000-8000-00000000000000",
+                                       "0000000-00000-4000-8000-000000000001",
+                                       "00000000-0000-4000-80000-00000000001",
                                        "{0000000-0000-4000-8000-00000000001}" };
     struct uuid lower, upper;
 
@@ -46,6 +49,7 @@ reads_uuids_in_either_case_and_nothing_around_them(void **state)
     assert_memory_equal(&lower, &upper, sizeof lower);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(ids_uuid_read(bad[i], &lower));
+    assert_memory_equal(&lower, &upper, sizeof lower);
 }
 
 static void

@@ -62,7 +62,8 @@ every_action_and_outcome_has_a_word(void **state)
     assert_string_equal(audit_action_names[AUDIT_AGENT_REACTIVATED], "agent.reactivated");
     assert_string_equal(audit_action_names[AUDIT_CREDENTIAL_ROTATED], "credential.rotated");
     assert_string_equal(audit_action_names[AUDIT_AUTH_FAILED], "auth.failed");
-    assert_null(audit_action_names[AUDIT_AUTH_FAILED + 1]);
+    assert_string_equal(audit_action_names[AUDIT_SECRET_ROTATED], "dispatch_secret.rotated");
+    assert_null(audit_action_names[AUDIT_SECRET_ROTATED + 1]);
     assert_string_equal(audit_outcome_names[OUTCOME_FAILURE], "failure");
     assert_null(audit_outcome_names[OUTCOME_FAILURE + 1]);
 }

@@ -283,6 +283,21 @@ knows_names_and_values(void **state)
     assert_false(head_is_hop("tea"));
 }
 
+static void
+finds_a_control_character_wherever_it_stands(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= 20; n++)
+        for (size_t at = 0; at < n; at++)
+            for (int c = 1; c < 256; c++) {
+                char value[21] = "\xff ~!\x80zzzzzzzzzzzzzzz";
+
+                value[n] = '\0';
+                value[at] = (char)c;
+                assert_int_equal(head_is_value(value), c == '\t' || (c >= 0x20 && c != 0x7f));
+            }
+}
+
 int
 main(void)
 {
@@ -294,6 +309,7 @@ main(void)
         cmocka_unit_test(bounds_the_names_in_connection),
         cmocka_unit_test(leaves_what_follows_the_head),
         cmocka_unit_test(knows_names_and_values),
+        cmocka_unit_test(finds_a_control_character_wherever_it_stands),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
