@@ -13,7 +13,8 @@ struct fleet_now {
     const char *name;
     int64_t fence;
     bool refused; /* the caller of its row has lost its rights */
-    bool alone;   /* the agent has no other instance that could be called */
+    bool alone;   /* the agent has no other instance that could be called, after all of the batch */
+    struct uuid org;
 };
 
 /* Applies rows in the order of the instances; node: this one. A socket that

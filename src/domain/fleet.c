@@ -27,11 +27,14 @@ static const struct uuid nobody;
 
 /* ---- what happened ---- */
 
+/* A name may have been another organization's a moment ago. */
 static int
 by_name(const void *a, const void *b)
 {
-    return strcmp(((const struct fleet_row *)a)->instance_id,
-                  ((const struct fleet_row *)b)->instance_id);
+    const struct fleet_row *one = a, *other = b;
+    int order = strcmp(one->instance_id, other->instance_id);
+
+    return order != 0 ? order : memcmp(&one->org, &other->org, sizeof one->org);
 }
 
 /* What the agents' presence learns from it. */
@@ -101,8 +104,9 @@ put_results(struct fleet_row *rows, size_t n, const struct list *now, struct bea
         rows[i].applied = false;
     for (size_t i = 0; i < now->n; i++) {
         const struct fleet_now *one = now->v[i];
-        struct fleet_row *row = bsearch(&(struct fleet_row){ .instance_id = one->name }, rows, n,
-                                        sizeof *rows, by_name);
+        struct fleet_row *row =
+            bsearch(&(struct fleet_row){ .instance_id = one->name, .org = one->org }, rows, n,
+                    sizeof *rows, by_name);
 
         row->applied = true;
         row->refused = one->refused;

@@ -9,6 +9,7 @@ static const struct db_col now_columns[] = {
     { UUID_AT(struct fleet_now, id) },      { UUID_AT(struct fleet_now, agent) },
     { TEXT_AT(struct fleet_now, name) },    { INT_AT(struct fleet_now, fence) },
     { BOOL_AT(struct fleet_now, refused) }, { BOOL_AT(struct fleet_now, alone) },
+    { UUID_AT(struct fleet_now, org) },
 };
 
 static const struct db_shape now_row = DB_SHAPE(struct fleet_now, now_columns);
@@ -88,12 +89,13 @@ enum { APPLY, HELLO, AGENT, ROUTABLE, FIND, SEAT, SESSION, BIND };
 #define LOAD                                                                                       \
     "greatest(s.sessions,"                                                                         \
     " (SELECT count(*) FROM session_agents b WHERE b.instance = s.instance))"
-/* Whose the first reachable instance is, from the agent's own first on, that one left out: its own
- * agent's, unless it is alone. Asked so there is one index that can answer; a plain NOT EXISTS is
- * planned as if all agents had as many instances as the largest. */
-#define NEXT_AGENT                                                                                 \
-    "(SELECT s.agent_id FROM instance_states s WHERE (s.agent_id, s.instance) >="                  \
-    " (d.agent_id, '00000000-0000-0000-0000-000000000000'::uuid) AND s.instance <> d.instance"     \
+/* Asked once for each agent: the agent again when it has a reachable instance outside of the batch.
+ * Asked so there is one index that can answer, and no row of another agent is read; a plain EXISTS
+ * is planned as if all agents had as many instances as the largest. */
+#define ELSEWHERE                                                                                  \
+    "(SELECT s.agent_id FROM instance_states s"                                                    \
+    " WHERE s.agent_id BETWEEN d.agent_id AND d.agent_id"                                          \
+    " AND s.instance NOT IN (SELECT instance FROM done)"                                           \
     " AND s.status <> 3 AND (s.mode = 1 OR s.owner IS NOT NULL)"                                   \
     " ORDER BY s.agent_id, s.instance LIMIT 1)"
 /* Somebody can reach it: at its URL, or by a socket that a living node holds. The first half is
@@ -115,22 +117,19 @@ const struct stmt store_fleet_stmts[] = {
      * after the end of an older socket. */
     [APPLY] = { "fleet_apply",
         "WITH old AS MATERIALIZED ("
-        " SELECT s.*, i.instance_id AS name, b.seen, b.told, b.told_sessions, b.told_max,"
-        " b.told_failures, b.connects, b.good, b.bad, b.error, b.caller,"
+        " SELECT s.*, i.instance_id AS name, b.saw <> 0 AS seen, b.told, b.told_sessions, b.told_max,"
+        " b.told_failures, b.joins <> 0 AS connects, b.good, b.bad, b.error, b.caller,"
         " b.gone <> 0 AND b.gone = s.fence AS ends,"
         " b.holds <> 0 AND b.holds = s.fence AND s.owner IS NULL AND b.gone = 0 AS reclaims,"
         " (SELECT roster_now()) AS at,"
         " CASE WHEN b.error IS NULL THEN CASE WHEN b.good > 0 OR"
-        "  (b.seen AND s.status = 4 AND s.unwell <> 0) THEN 0 ELSE s.failures END"
+        "  (b.saw <> 0 AND s.status = 4 AND s.unwell <> 0) THEN 0 ELSE s.failures END"
         "  WHEN b.good > 0 THEN 1 ELSE s.failures + b.bad END AS in_a_row"
         " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
         "  $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],"
         "  $16::bigint[], $17::uuid[], $12::text[])"
-        " AS c (org, name, c_seen, told, told_sessions, told_max, told_failures, c_connects, gone,"
+        " AS b (org, name, saw, told, told_sessions, told_max, told_failures, joins, gone,"
         "  good, bad, holds, caller, error)"
-        " CROSS JOIN LATERAL (SELECT c.org, c.name, c.c_seen <> 0 AS seen, c.told,"
-        "  c.told_sessions, c.told_max, c.told_failures, c.c_connects <> 0 AS connects, c.gone,"
-        "  c.good, c.bad, c.holds, c.caller, c.error) b"
         " JOIN instances i ON i.instance_id = b.name AND i.org_id = b.org"
         " JOIN instance_states s ON s.instance = i.id ORDER BY s.instance FOR UPDATE OF s),"
         " done AS (UPDATE instance_states s SET"
@@ -163,19 +162,25 @@ const struct stmt store_fleet_stmts[] = {
         " last_dispatch_error = CASE WHEN o.error IS NOT NULL THEN o.error"
         "  WHEN o.good > 0 THEN NULL ELSE o.last_dispatch_error END"
         " FROM old o WHERE s.instance = o.instance"
-        " RETURNING s.instance, s.agent_id, o.name, s.fence, s.org_id, o.caller),"
+        " RETURNING s.instance, s.agent_id, o.name, s.fence, s.org_id, o.caller,"
+        " (s.status <> 3 AND (s.mode = 1 OR s.owner IS NOT NULL))::int AS lives),"
         " hint AS (INSERT INTO cache_hints (node, kind, id) SELECT $15::bigint, 5, o.instance"
         "  FROM old o WHERE o.connects AND o.owner <> $14::uuid RETURNING 1),"
         " waked AS (SELECT pg_notify('roster_hints', '') FROM hint LIMIT 1)"
         " SELECT d.instance, d.agent_id, d.name, d.fence, " LOST_RIGHTS ","
-        " coalesce(" NEXT_AGENT " <> d.agent_id, true)"
-        " FROM done d LEFT JOIN waked ON true",
+        " sum(lives) OVER w = lives AND first_value(more) OVER w IS NULL, d.org_id"
+        " FROM (SELECT d.*, CASE row_number() OVER (PARTITION BY agent_id) WHEN 1 THEN " ELSEWHERE
+        "  END AS more FROM done d) d LEFT JOIN waked ON true WINDOW w AS (PARTITION BY agent_id"
+        "  ORDER BY more ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
         &now_row },
+    /* Locked in the order of the ids, as by those that disallow a type. */
     [HELLO] = { "fleet_hello",
-        "UPDATE instances i SET version = coalesce(h.version, i.version),"
+        "WITH held AS MATERIALIZED (SELECT id FROM instances WHERE id = ANY ($1::uuid[])"
+        " ORDER BY id FOR NO KEY UPDATE)"
+        " UPDATE instances i SET version = coalesce(h.version, i.version),"
         " card = coalesce(h.card::json, i.card), updated_at = roster_now()"
-        " FROM unnest($1::uuid[], $2::text[], $3::text[]) AS h (id, version, card)"
-        " WHERE i.id = h.id" },
+        " FROM held JOIN unnest($1::uuid[], $2::text[], $3::text[]) AS h (id, version, card)"
+        " ON h.id = held.id WHERE i.id = held.id" },
     [AGENT] = { "fleet_agent",
         "SELECT id, life FROM agents WHERE org_id = $1::uuid"
         " AND (id = $2::uuid OR (mesh_type = $3::text AND life <> 2) OR permanent_id = $3::text)"

@@ -27,6 +27,8 @@ by_name_and_time(const void *a, const void *b)
     const struct part *one = a, *other = b;
     int order = strcmp(one->sign->row.instance_id, other->sign->row.instance_id);
 
+    if (order == 0)
+        order = memcmp(&one->sign->row.org, &other->sign->row.org, sizeof one->sign->row.org);
     return order != 0 ? order : one->at < other->at ? -1 : 1;
 }
 
@@ -77,7 +79,8 @@ make_rows(struct part *parts, size_t n, struct fleet_row *rows)
         const struct fleet_row *row = &parts[i].sign->row;
         struct fleet_row *last = nrows == 0 ? NULL : &rows[nrows - 1];
 
-        if (last != NULL && strcmp(last->instance_id, row->instance_id) == 0)
+        if (last != NULL && strcmp(last->instance_id, row->instance_id) == 0 &&
+            memcmp(&last->org, &row->org, sizeof row->org) == 0)
             merge(last, row);
         else
             rows[nrows++] = *row;

@@ -208,6 +208,93 @@ disallowing_a_type_takes_states_in_the_order_of_signs_of_life(void **state)
     assert_int_equal(gone, 21);
 }
 
+static struct fleet_row
+row_of(const struct domain_fixture *fx, const struct mesh_names *names)
+{
+    return (struct fleet_row){ .org = fx->by.org,
+                               .instance_id = names->instance,
+                               .status = -1,
+                               .sessions = -1,
+                               .max_sessions = -1,
+                               .reported_failures = -1 };
+}
+
+static long long
+agents_in(const struct mesh_names *type, int state)
+{
+    return domain_fixture_number("SELECT count(*) FROM presence p JOIN agents a"
+                                 " ON a.id = p.agent_id WHERE a.mesh_type = '%s' AND p.state = %d",
+                                 type->type, state);
+}
+
+static void
+an_agent_is_offline_when_all_its_sockets_end_at_once(void **state)
+{
+    struct domain_fixture *fx = *state;
+    struct mesh_names type = mesh_fixture_type(fx), names[3];
+    struct fleet_row rows[3];
+
+    begin_node(fx);
+    domain_fixture_run(fx, "DELETE FROM instances WHERE instance_id = '%s'", type.instance);
+    for (int i = 0; i < 3; i++) {
+        names[i] = connected(fx, &type, 1);
+        rows[i] = row_of(fx, &names[i]);
+        rows[i].seen = true;
+    }
+    domain_fixture_run(fx, "UPDATE instance_states SET fence = 7 WHERE owner IS NOT NULL");
+    assert_ok(fleet_apply(&fx->u, rows, 3, domain_fixture_again(fx)), &fx->err);
+    assert_int_equal(agents_in(&type, 0), 1);
+
+    /* Two of three: there is one left. */
+    for (int i = 0; i < 3; i++) {
+        rows[i] = row_of(fx, &names[i]);
+        rows[i].gone = 7;
+        rows[i].left = true;
+    }
+    assert_ok(fleet_apply(&fx->u, rows, 2, domain_fixture_again(fx)), &fx->err);
+    assert_int_equal(agents_in(&type, 0), 1);
+    assert_ok(fleet_apply(&fx->u, rows + 2, 1, domain_fixture_again(fx)), &fx->err);
+    assert_int_equal(agents_in(&type, 2), 1);
+
+    /* All at once. */
+    for (int i = 0; i < 3; i++) {
+        domain_fixture_run(fx,
+                           "UPDATE instance_states SET owner = (SELECT id FROM nodes"
+                           " ORDER BY started_at DESC LIMIT 1), fence = 8 WHERE instance ="
+                           " (SELECT id FROM instances WHERE instance_id = '%s')",
+                           names[i].instance);
+        rows[i] = row_of(fx, &names[i]);
+        rows[i].seen = true;
+    }
+    assert_ok(fleet_apply(&fx->u, rows, 3, domain_fixture_again(fx)), &fx->err);
+    assert_int_equal(agents_in(&type, 0), 1);
+    for (int i = 0; i < 3; i++) {
+        rows[i] = row_of(fx, &names[i]);
+        rows[i].gone = 8;
+        rows[i].left = true;
+    }
+    assert_ok(fleet_apply(&fx->u, rows, 3, domain_fixture_again(fx)), &fx->err);
+    assert_int_equal(agents_in(&type, 2), 1);
+}
+
+static void
+a_name_that_two_organizations_speak_of_is_its_owners(void **state)
+{
+    struct domain_fixture *fx = *state;
+    struct mesh_names names = mesh_fixture_type(fx);
+
+    for (int last = 0; last <= 0xff; last += 0xff) {
+        struct fleet_row rows[2] = { row_of(fx, &names), row_of(fx, &names) };
+
+        rows[0].seen = rows[1].seen = true;
+        memset(&rows[0].org, last, sizeof rows[0].org);
+        assert_ok(fleet_apply(&fx->u, rows, 2, domain_fixture_again(fx)), &fx->err);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(rows[i].applied,
+                             memcmp(&rows[i].org, &fx->by.org, sizeof fx->by.org) == 0);
+    }
+}
+
 int
 main(void)
 {
@@ -215,6 +302,8 @@ main(void)
         domain_test(a_socket_that_this_node_has_not_is_free_after_a_minute),
         domain_test(a_node_that_ends_waits_for_nobody_and_what_it_left_is_freed),
         domain_test(an_instance_that_is_being_registered_again_is_not_removed_nor_waited_for),
+        domain_test(an_agent_is_offline_when_all_its_sockets_end_at_once),
+        domain_test(a_name_that_two_organizations_speak_of_is_its_owners),
         domain_test(a_session_takes_an_instance_before_its_state),
         domain_test(disallowing_a_type_takes_states_in_the_order_of_signs_of_life),
     };
