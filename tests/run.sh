@@ -85,7 +85,7 @@ jobs=$(nproc)
 [ "$jobs" -le 4 ] || jobs=4
 status=0
 ctest --test-dir build/asan --output-on-failure -j "$jobs" "$@" || status=$?
-if has_tests build/tsan flows; then
-    ctest --test-dir build/tsan --output-on-failure -j "$jobs" -L flows "$@" || status=$?
+if has_tests build/tsan threads; then
+    ctest --test-dir build/tsan --output-on-failure -j "$jobs" -L threads "$@" || status=$?
 fi
 exit "$status"

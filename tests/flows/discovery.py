@@ -170,7 +170,9 @@ class Rotation(Flow):
     settings = {"oauth.publish": "1h"}
 
     def keys(self):
-        return [key["kid"] for key in self.api.get(KEYS).json["keys"]]
+        # The first asked makes the first key, which may take longer than the database is waited for.
+        set_of = lambda: self.api.get(KEYS).json.get("keys")
+        return [key["kid"] for key in wait_for(set_of, 20, "the key set")]
 
     def listed(self):
         return json.loads(self.daemon.run("signing-key", "list", "--json"))
