@@ -117,8 +117,8 @@ const struct stmt store_fleet_stmts[] = {
      * after the end of an older socket. */
     [APPLY] = { "fleet_apply",
         "WITH old AS MATERIALIZED ("
-        " SELECT s.*, i.instance_id AS name, b.saw <> 0 AS seen, b.told, b.told_sessions, b.told_max,"
-        " b.told_failures, b.joins <> 0 AS connects, b.good, b.bad, b.error, b.caller,"
+        " SELECT s.*, i.instance_id AS name, b.saw <> 0 AS seen, b.told, b.told_sessions,"
+        " b.told_max, b.told_failures, b.joins <> 0 AS connects, b.good, b.bad, b.error, b.caller,"
         " b.gone <> 0 AND b.gone = s.fence AS ends,"
         " b.holds <> 0 AND b.holds = s.fence AND s.owner IS NULL AND b.gone = 0 AS reclaims,"
         " (SELECT roster_now()) AS at,"
