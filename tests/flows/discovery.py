@@ -170,7 +170,7 @@ class Rotation(Flow):
     settings = {"oauth.publish": "1h"}
 
     def keys(self):
-        # The first asked makes the first key, which may take longer than the database is waited for.
+        # The first one asked for makes the first key, which may take long.
         set_of = lambda: self.api.get(KEYS).json.get("keys")
         return [key["kid"] for key in wait_for(set_of, 20, "the key set")]
 
