@@ -211,6 +211,7 @@ become_ready(struct agent_socket *s)
     struct arena *mem = arena_new();
     const char *welcome = frame_welcome(s->hello_id, mem);
 
+    timers_stop(loop_timers(s->all->loop), &s->timer);
     free(s->hello_id);
     s->hello_id = NULL;
     s->state = SOCKET_READY;
@@ -317,6 +318,16 @@ sign_came(struct loop_mail *mail)
 
 /* ---- what the agent says ---- */
 
+/* Its place could not be written in time: PostgreSQL is away, or far behind. */
+static void
+place_is_late(struct timer *timer)
+{
+    struct agent_socket *s =
+        (struct agent_socket *)((char *)timer - offsetof(struct agent_socket, timer));
+
+    socket_close(s, WS_TRY_LATER, "overloaded");
+}
+
 static void
 hello_came(struct agent_socket *s, const struct frame *frame, struct arena *mem)
 {
@@ -325,7 +336,8 @@ hello_came(struct agent_socket *s, const struct frame *frame, struct arena *mem)
         refuse_for(s, frame, "instance_id and agent_type must be those that registered.", mem);
         return;
     }
-    timers_stop(loop_timers(s->all->loop), &s->timer);
+    s->timer.fire = place_is_late;
+    timers_set(loop_timers(s->all->loop), &s->timer, clock_ms() + HELLO_MS);
     s->hello_id = must(strdup(frame->id));
     s->state = SOCKET_CONNECTING;
     s->sign.row = row_of(s);

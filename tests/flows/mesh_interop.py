@@ -57,10 +57,21 @@ class Node(Mesh):
         wait_for(lambda: "ready" in lines, 20, "the agent is ready: %s" % lines)
         return it, process, lines
 
+    def called_by_an_agent_of_the_portal(self, it):
+        caller, (_, target) = self.api.register("caller of " + it.instance_id), self.id_of(it)
+        connection = self.api.connect(caller, {"id": target})
+        reply = self.api.with_credential(caller["token"]).post(
+            "/api/proxy/" + connection["id"], {"skill_id": "navigate", "args": {"to": "work"}}
+        )
+        self.assertEqual(reply.status, 200, reply)
+        self.assertEqual(reply.json, {"skill": "navigate", "args": {"to": "work"}})
+        self.assertEqual(self.calls(connection)[0]["outcome"], "ok")
+
     def test_it_answers_what_it_can_verify_and_survives_a_restart(self):
         it, process, lines = self.begin()
         result = self.dispatched(it, "navigate", {"to": "home"})
         self.assertEqual(result, {"skill": "navigate", "args": {"to": "home"}})
+        self.called_by_an_agent_of_the_portal(it)
         reply = self.dispatch(it, "throw")
         self.refused(reply, 502, "HANDLER_ERROR")
         self.assertEqual(reply.json["details"]["agent_message"], "as was asked")
