@@ -181,7 +181,8 @@ class Ends(Mesh):
                 self.assertEqual(details["dispatch_id"], got["id"])
                 if want:
                     self.assertEqual(details["agent_code"], want)
-                    self.assertEqual(details.get("agent_message", ""), message or "")
+                    said = message or "The agent gave no message."
+                    self.assertEqual(details["agent_message"], said)
                 if code and len(code) == 200:
                     self.assertRegex(details["agent_code"], "^é+$")
                     self.assertRegex(details["agent_message"], "^€+$")
