@@ -113,14 +113,16 @@ enum { APPLY, HELLO, AGENT, ROUTABLE, FIND, SEAT, SESSION, BIND };
 /* clang-format off */
 const struct stmt store_fleet_stmts[] = {
     /* The rows of the batch: see struct fleet_row. $14 node, $15 its number. Who
-     * holds a socket whose lease was lost meanwhile gets it back. A connect is judged
+     * holds a socket whose lease was lost meanwhile gets it back. How the last dispatches of a
+     * socket ended may come after its end, and changes nothing of that. A connect is judged
      * after the end of an older socket. */
     [APPLY] = { "fleet_apply",
         "WITH old AS MATERIALIZED ("
         " SELECT s.*, i.instance_id AS name, b.saw <> 0 AS seen, b.told, b.told_sessions,"
         " b.told_max, b.told_failures, b.joins <> 0 AS connects, b.good, b.bad, b.error, b.caller,"
         " b.gone <> 0 AND b.gone = s.fence AS ends,"
-        " b.holds <> 0 AND b.holds = s.fence AND s.owner IS NULL AND b.gone = 0 AS reclaims,"
+        " b.joins <> 0 OR (b.holds <> 0 AND b.holds = s.fence AND s.owner IS NULL AND b.gone = 0)"
+        " AS here,"
         " (SELECT roster_now()) AS at,"
         " CASE WHEN b.error IS NULL THEN CASE WHEN b.good > 0 OR"
         "  (b.saw <> 0 AND s.status = 4 AND s.unwell <> 0) THEN 0 ELSE s.failures END"
@@ -139,17 +141,17 @@ const struct stmt store_fleet_stmts[] = {
         "  ELSE o.status END,"
         " unwell = CASE WHEN o.told >= 0 THEN 0 WHEN o.in_a_row >= $13::bigint THEN 2"
         "  ELSE o.unwell END,"
-        " connection = CASE WHEN o.connects OR o.reclaims THEN 1 WHEN o.ends THEN 4"
-        "  WHEN o.error IS NOT NULL THEN 3"
-        "  WHEN o.good > 0 THEN CASE o.mode WHEN 0 THEN 1 ELSE 2 END ELSE o.connection END,"
-        " transport = CASE WHEN o.connects OR o.reclaims THEN 1 WHEN o.ends THEN 0"
+        " connection = CASE WHEN o.here THEN 1 WHEN o.ends THEN 4"
+        "  WHEN o.mode = 0 AND o.owner IS NULL THEN o.connection"
+        "  WHEN o.error IS NOT NULL THEN 3 WHEN o.good > 0 THEN 1 + o.mode ELSE o.connection END,"
+        " transport = CASE WHEN o.here THEN 1 WHEN o.ends THEN 0"
         "  WHEN o.mode = 1 AND o.good + o.bad > 0 THEN 2 ELSE o.transport END,"
-        " owner = CASE WHEN o.connects OR o.reclaims THEN $14::uuid WHEN o.ends THEN NULL"
+        " owner = CASE WHEN o.here THEN $14::uuid WHEN o.ends THEN NULL"
         "  ELSE o.owner END,"
         " fence = CASE WHEN o.connects THEN nextval('socket_fences') ELSE o.fence END,"
-        " connected_since = CASE WHEN o.connects OR o.reclaims THEN o.at WHEN o.ends THEN NULL"
+        " connected_since = CASE WHEN o.here THEN o.at WHEN o.ends THEN NULL"
         "  ELSE o.connected_since END,"
-        " lost_at = CASE WHEN o.connects OR o.reclaims THEN NULL WHEN o.ends THEN o.at"
+        " lost_at = CASE WHEN o.here THEN NULL WHEN o.ends THEN o.at"
         "  ELSE o.lost_at END,"
         " sessions = CASE WHEN o.told_sessions >= 0 THEN o.told_sessions ELSE o.sessions END,"
         " max_sessions = CASE WHEN o.told_max >= 0 THEN o.told_max ELSE o.max_sessions END,"

@@ -278,6 +278,33 @@ an_agent_is_offline_when_all_its_sockets_end_at_once(void **state)
 }
 
 static void
+a_dispatch_that_is_told_of_after_the_end_of_its_socket_leaves_it_offline(void **state)
+{
+    struct domain_fixture *fx = *state;
+    struct mesh_names type = mesh_fixture_type(fx), names;
+    struct fleet_row row;
+
+    begin_node(fx);
+    names = connected(fx, &type, 1);
+    domain_fixture_run(fx, "UPDATE instance_states SET fence = 9 WHERE owner IS NOT NULL");
+    row = row_of(fx, &names);
+    row.gone = 9;
+    assert_ok(fleet_apply(&fx->u, &row, 1, domain_fixture_again(fx)), &fx->err);
+    for (int good = 0; good <= 1; good++) {
+        row = row_of(fx, &names);
+        row.succeeded = good;
+        row.failed = !good;
+        row.error = good ? NULL : "AGENT_DISCONNECTED";
+        assert_ok(fleet_apply(&fx->u, &row, 1, domain_fixture_again(fx)), &fx->err);
+        assert_int_equal(domain_fixture_number("SELECT s.connection FROM instance_states s"
+                                               " JOIN instances i ON i.id = s.instance"
+                                               " WHERE i.instance_id = '%s'",
+                                               names.instance),
+                         CONNECTION_OFFLINE);
+    }
+}
+
+static void
 a_name_that_two_organizations_speak_of_is_its_owners(void **state)
 {
     struct domain_fixture *fx = *state;
@@ -303,6 +330,7 @@ main(void)
         domain_test(a_node_that_ends_waits_for_nobody_and_what_it_left_is_freed),
         domain_test(an_instance_that_is_being_registered_again_is_not_removed_nor_waited_for),
         domain_test(an_agent_is_offline_when_all_its_sockets_end_at_once),
+        domain_test(a_dispatch_that_is_told_of_after_the_end_of_its_socket_leaves_it_offline),
         domain_test(a_name_that_two_organizations_speak_of_is_its_owners),
         domain_test(a_session_takes_an_instance_before_its_state),
         domain_test(disallowing_a_type_takes_states_in_the_order_of_signs_of_life),
