@@ -67,7 +67,7 @@ struct service {
     bool access_log;
     struct http_nets *trusted;
     struct loop *loops[LOOPS_MAX];
-    int nloops;
+    atomic_int nloops;  /* those that are open already; the listener is there before them */
     int64_t started_ms; /* clock_ms */
     struct workers *workers;
     struct writer *writer;
