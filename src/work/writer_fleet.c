@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_MAX = 4096, RETRY_MS = 250, CARD_BYTES_MAX = 8 * 1024 * 1024 };
+enum { BATCH_MAX = 512, RETRY_MS = 250, CARD_BYTES_MAX = 8 * 1024 * 1024 };
 
 /* A sign in a batch, and the row that it became a part of. */
 struct part {
