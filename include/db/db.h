@@ -54,14 +54,17 @@ struct stmt {
     }
 
 struct db_options {
-    const char *conninfo; /* libpq connection string; kept by reference, as is the name   */
-    const char *name;     /* application_name                                              */
-    int timeout_ms;       /* for connecting, for each statement on the server, and for each
-                             unit (a transaction, a single statement) without a deadline   */
+    const char *conninfo;     /* libpq connection string; kept by reference, as is the name   */
+    const char *name;         /* application_name                                              */
+    int timeout_ms;           /* for connecting, for each statement on the server, and for each
+                                 unit (a transaction, a single statement) without a deadline   */
+    _Atomic int64_t *reached; /* clock_ms of the last connecting, shared by the handles of one
+                                 server; NULL: this handle is told nothing by others       */
 };
 
-/* A handle that connects when first used, and again (with pauses growing from 100 ms to 2 s) when
- * the connection is lost. Never fails; close with db_close. */
+/* A handle that connects when first used, and again when the connection is lost: with pauses
+ * growing from 100 ms to 2 s, which end when another handle of the server connects. Never fails;
+ * close with db_close. */
 struct db *db_open(const struct db_options *options);
 void db_close(struct db *db);
 

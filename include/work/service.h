@@ -55,6 +55,7 @@ struct mesh_service {
 struct service {
     struct core core;
     struct db_options db;
+    _Atomic int64_t db_reached; /* see db_options                                          */
     struct guard guard;
     const struct router *router;
     struct limiter *limiter;

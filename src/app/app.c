@@ -93,7 +93,8 @@ take_settings(struct service *s, const struct config *c)
     take_reloadable(s, c);
     s->db = (struct db_options){ .conninfo = secret_bytes(c->database.url),
                                  .name = "rosterd",
-                                 .timeout_ms = (int)c->database.timeout };
+                                 .timeout_ms = (int)c->database.timeout,
+                                 .reached = &s->db_reached };
     s->background.health_concurrency = c->health.concurrency;
     s->background.health_per_host = c->health.per_host;
     s->background.health_timeout = c->health.timeout;

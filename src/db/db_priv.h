@@ -29,6 +29,7 @@ struct db {
     PGconn *conn;       /* NULL: no connection                                   */
     int64_t until;      /* of db_deadline; 0: each unit has its own              */
     int64_t unit_until; /* of the unit under way, when until is 0                */
+    int64_t tried_at;   /* when the last attempt to connect began                */
     int64_t retry_at;   /* no attempt to connect before                          */
     int pause_ms;       /* the last pause between attempts; 0: the last one went well */
     const struct stmt *prepared[DB_PREPARED_SIZE]; /* hashed by address             */

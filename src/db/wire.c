@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -179,6 +180,13 @@ lengthen_pause(struct db *db)
     db->retry_at = clock_ms() + db->pause_ms / 2 + db->pause_ms * jitter / 510;
 }
 
+/* The server is back: a handle that went on pausing would fail its callers for no reason. */
+static bool
+another_connected(const struct db *db)
+{
+    return db->options.reached != NULL && atomic_load(db->options.reached) > db->tried_at;
+}
+
 bool
 db_wire_connect(struct db *db, struct err *err)
 {
@@ -189,13 +197,14 @@ db_wire_connect(struct db *db, struct err *err)
 
     if (db->conn != NULL)
         return true;
-    if (now < db->retry_at)
+    if (now < db->retry_at && !another_connected(db))
         return err_fault(err, ERR_DATABASE_UNAVAILABLE, "waiting before the next connect");
     if (until <= now)
         return err_fault(err, ERR_DATABASE_UNAVAILABLE, "deadline passed before connecting");
     if (until > now + db->options.timeout_ms)
         until = now + db->options.timeout_ms;
 
+    db->tried_at = now;
     PGconn *conn = start(db);
     /* libpq's complaint about a malformed string may quote the password. */
     why = conn == NULL ? "the connection string is malformed" : finish_connecting(conn, until);
@@ -213,6 +222,8 @@ db_wire_connect(struct db *db, struct err *err)
     db->conn = conn;
     db->pause_ms = 0;
     db->retry_at = 0;
+    if (db->options.reached != NULL)
+        atomic_store(db->options.reached, clock_ms());
     return true;
 }
 

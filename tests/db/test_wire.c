@@ -453,6 +453,33 @@ tries_again_only_after_growing_pauses(void **state)
 }
 
 static void
+a_pause_ends_when_another_handle_of_the_server_has_connected(void **state)
+{
+    static _Atomic int64_t reached;
+    struct db_options options = {
+        .conninfo = "host=/nonexistent", .name = "test", .timeout_ms = 1000, .reached = &reached
+    };
+    struct db *away = db_open(&options);
+    struct err failed = { 0 }, paused = { 0 }, again = { 0 }, err = { 0 };
+
+    (void)state;
+    assert_false(db_connect(away, &failed));
+    assert_false(db_connect(away, &paused));
+    assert_string_equal(paused.note, "waiting before the next connect");
+
+    options.conninfo = db_fixture_conninfo();
+    struct db *back = db_open(&options);
+    while (clock_ms() == away->tried_at)
+        continue;
+    assert_true(db_connect(back, &err));
+    away->retry_at = clock_ms() + 60000;
+    assert_false(db_connect(away, &again));
+    assert_int_equal(strncmp(again.note, "connect: ", 9), 0);
+    db_close(away);
+    db_close(back);
+}
+
+static void
 a_malformed_connection_string_does_not_show_its_password(void **state)
 {
     struct db *db = db_open(&(struct db_options){
@@ -552,6 +579,7 @@ main(void)
         with_things(lock_waits_end_by_themselves_and_keep_the_connection),
         cmocka_unit_test(connecting_to_a_mute_server_ends_in_time),
         cmocka_unit_test(tries_again_only_after_growing_pauses),
+        cmocka_unit_test(a_pause_ends_when_another_handle_of_the_server_has_connected),
         cmocka_unit_test(a_malformed_connection_string_does_not_show_its_password),
         db_fixture_test(the_session_has_our_name_and_the_operators_options),
         db_fixture_test(a_notification_ends_the_wait),
