@@ -2,6 +2,7 @@
 #ifndef DOMAIN_LINKS_H
 #define DOMAIN_LINKS_H
 
+#include "base/buf.h"
 #include "domain/core.h"
 #include "model/link.h"
 
@@ -20,10 +21,11 @@ bool links_delete(struct unit *u, const char *id, struct err *err) MUST_CHECK;
 struct page *calls_list(struct unit *u, const struct call_filter *filter,
                         struct err *err) MUST_CHECK;
 
-/* Keeps the records of n calls (id is given by the database), whether or not their agents still
- * exist. All or nothing. */
-bool calls_record(struct unit *u, const struct call_record *const *records, size_t n,
-                  struct err *err) MUST_CHECK;
+/* Appends the record of a call (its id is given by the database) to rows for calls_record. */
+void calls_row(const struct call_record *record, struct buf *rows);
+
+/* Keeps the records, whether or not their agents still exist. All or nothing. */
+bool calls_record(struct unit *u, const struct buf *rows, struct err *err) MUST_CHECK;
 
 /* For the cache; NULL with err unset when there is none. */
 struct cached_connection *links_load(struct unit *u, const struct uuid *id,

@@ -2,14 +2,17 @@
 #ifndef STORE_CALLS_H
 #define STORE_CALLS_H
 
+#include "base/buf.h"
 #include "db/db.h"
 #include "model/link.h"
 
 extern const struct stmt store_calls_stmts[];
 
-/* Inserts n records in one statement; their ids are given by the database. */
-bool store_calls_insert(struct db_tx *tx, const struct call_record *const *records, size_t n,
-                        struct arena *mem, struct err *err) MUST_CHECK;
+/* Appends a record as a row for store_calls_insert; its id is given by the database. */
+void store_calls_row(const struct call_record *record, struct buf *rows);
+
+/* Inserts the rows, all or none. */
+bool store_calls_insert(struct db_tx *tx, const struct buf *rows, struct err *err) MUST_CHECK;
 
 /* At most filter->limit rows with an id below before (0: from the newest): a list of struct
  * call_record. */

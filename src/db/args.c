@@ -52,8 +52,8 @@ db_args_array(const struct texts *texts, struct arena *mem)
     return literal;
 }
 
-static char *
-put_number(char *to, uint64_t value, int bytes)
+char *
+db_args_number(char *to, uint64_t value, int bytes)
 {
     for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
         *to++ = (char)(value >> shift);
@@ -65,13 +65,13 @@ put_number(char *to, uint64_t value, int bytes)
 static char *
 put_array_head(char *to, uint32_t type, size_t count)
 {
-    to = put_number(to, count == 0 ? 0 : 1, 4);
-    to = put_number(to, 0, 4);
-    to = put_number(to, type, 4);
+    to = db_args_number(to, count == 0 ? 0 : 1, 4);
+    to = db_args_number(to, 0, 4);
+    to = db_args_number(to, type, 4);
     if (count == 0)
         return to;
-    to = put_number(to, count, 4);
-    return put_number(to, 1, 4);
+    to = db_args_number(to, count, 4);
+    return db_args_number(to, 1, 4);
 }
 
 static struct bytes
@@ -81,7 +81,7 @@ uuid_array(const struct db_arg *arg, struct arena *mem)
     char *to = put_array_head(data, OID_UUID, arg->count);
 
     for (size_t i = 0; i < arg->count; i++) {
-        to = put_number(to, 16, 4);
+        to = db_args_number(to, 16, 4);
         to = mempcpy(to, arg->uuids[i].b, 16);
     }
     return (struct bytes){ (unsigned char *)data, (size_t)(to - data) };
@@ -94,8 +94,8 @@ int_array(const struct db_arg *arg, struct arena *mem)
     char *to = put_array_head(data, OID_INT8, arg->count);
 
     for (size_t i = 0; i < arg->count; i++) {
-        to = put_number(to, 8, 4);
-        to = put_number(to, (uint64_t)arg->numbers[i], 8);
+        to = db_args_number(to, 8, 4);
+        to = db_args_number(to, (uint64_t)arg->numbers[i], 8);
     }
     return (struct bytes){ (unsigned char *)data, (size_t)(to - data) };
 }

@@ -2,6 +2,7 @@
 #include "db_priv.h"
 
 #include "base/clock.h"
+#include "db/copy.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -367,8 +368,8 @@ db_exec(struct db_tx *tx, const struct stmt *stmt, struct db_args args, struct a
     return n;
 }
 
-bool
-db_run(struct db *db, const char *sql, struct err *err)
+static bool
+run_script(struct db *db, const struct stmt *script, const struct buf *rows, struct err *err)
 {
     struct batch batch = { 0 };
     enum db_end end;
@@ -381,11 +382,23 @@ db_run(struct db *db, const char *sql, struct err *err)
             return false;
         clear_batch(&batch);
     }
-    end = db_steps_script(db, sql, &batch.reply);
+    end = db_steps_script(db, script->sql, rows, &batch.reply);
     if (end != DB_END_OK)
-        set_failure(db, end, &batch.reply, NULL, err);
+        set_failure(db, end, &batch.reply, script->name == NULL ? NULL : script, err);
     clear_batch(&batch);
     return end == DB_END_OK;
+}
+
+bool
+db_run(struct db *db, const char *sql, struct err *err)
+{
+    return run_script(db, &(struct stmt){ .sql = sql }, NULL, err);
+}
+
+bool
+db_copy(struct db_tx *tx, const struct db_copy *copy, const struct buf *rows, struct err *err)
+{
+    return run_script(tx->db, &copy->stmt, rows, err);
 }
 
 bool

@@ -1,10 +1,9 @@
-/* What the files of the db room share: the handle, the wire, batches of steps, arguments, rows. */
+/* What the files of the db room share: the handle, the wire, batches of steps. */
 #ifndef DB_DB_PRIV_H
 #define DB_DB_PRIV_H
 
-#include "db/db.h"
-
-#include <libpq-fe.h>
+#include "base/buf.h"
+#include "values_priv.h"
 
 enum {
     DB_DEPTH_MAX = 8,        /* nested transactions                              */
@@ -71,14 +70,6 @@ enum db_wait db_wire_wait(struct db *db);
 
 enum db_step_kind { DB_STEP_TEXT, DB_STEP_PREPARE, DB_STEP_RUN, DB_STEP_DESCRIBE };
 
-/* Arguments as libpq wants them. */
-struct db_params {
-    int n;
-    const char **values;
-    int *lengths;
-    int *formats; /* 1: binary */
-};
-
 struct db_step {
     enum db_step_kind kind;
     const char *sql;         /* DB_STEP_TEXT */
@@ -103,8 +94,10 @@ struct db_reply {
 /* Sends all steps and one sync, and collects their results. What was prepared is remembered. */
 enum db_end db_steps_run(struct db *db, struct db_step *steps, size_t n, struct db_reply *reply);
 
-/* Sends one text of several statements by the simple protocol. */
-enum db_end db_steps_script(struct db *db, const char *sql, struct db_reply *reply);
+/* Sends one text of several statements by the simple protocol; rows: what a COPY in it asks for,
+ * else NULL. */
+enum db_end db_steps_script(struct db *db, const char *sql, const struct buf *rows,
+                            struct db_reply *reply);
 
 /* Clears the results of the steps and the reply. */
 void db_steps_clear(struct db_step *steps, size_t n, struct db_reply *reply);
@@ -123,20 +116,11 @@ enum err_code db_errors_code(const char *sqlstate);
 /* Copies text to out, each run of control characters as one space, trailing ones cut. */
 void db_errors_line(const char *text, char *out, size_t size);
 
-/* --- args.c, rows.c --- */
+/* --- copy.c --- */
 
-/* In mem; texts and bytes of the arguments are used in place. */
-struct db_params db_args_bind(struct db_args args, struct arena *mem);
-
-/* The literal of a text[] in mem. */
-char *db_args_array(const struct texts *texts, struct arena *mem);
-
-/* Row number row as a struct of the shape, in mem. */
-void *db_rows_read(const PGresult *result, int row, const struct db_shape *shape,
-                   struct arena *mem);
-
-/* Reads the literal of a text[] of one dimension; false when it is none. */
-bool db_rows_array(const char *literal, struct texts *out, struct arena *mem);
+/* Queues the rows of a COPY that has begun, and its end; false when the link would not take them.
+ */
+bool db_copy_put(PGconn *conn, const struct buf *rows);
 
 /* --- migrate.c --- */
 

@@ -170,7 +170,7 @@ db_steps_run(struct db *db, struct db_step *steps, size_t n, struct db_reply *re
 }
 
 enum db_end
-db_steps_script(struct db *db, const char *sql, struct db_reply *reply)
+db_steps_script(struct db *db, const char *sql, const struct buf *rows, struct db_reply *reply)
 {
     assert(db->conn != NULL);
     if (clock_ms() >= db_wire_until(db))
@@ -187,11 +187,12 @@ db_steps_script(struct db *db, const char *sql, struct db_reply *reply)
         PGresult *result = PQgetResult(db->conn);
         if (result == NULL)
             return conclude(db, reply);
-        if (is_good(PQresultStatus(result)))
+        bool asks = PQresultStatus(result) == PGRES_COPY_IN && rows != NULL;
+        if (asks || is_good(PQresultStatus(result)))
             PQclear(result);
         else
             take_bad(result, reply);
-        if (reply->why[0] != '\0')
+        if (reply->why[0] != '\0' || (asks && !db_copy_put(db->conn, rows)))
             return give_up(db, DB_END_LOST, reply);
     }
 }

@@ -4,10 +4,16 @@
 #include "domain_priv.h"
 #include "store/calls.h"
 
-bool
-calls_record(struct unit *u, const struct call_record *const *records, size_t n, struct err *err)
+void
+calls_row(const struct call_record *record, struct buf *rows)
 {
-    return n == 0 || store_calls_insert(db_single(u->db), records, n, u->mem, err);
+    store_calls_row(record, rows);
+}
+
+bool
+calls_record(struct unit *u, const struct buf *rows, struct err *err)
+{
+    return buf_size(rows) == 0 || store_calls_insert(db_single(u->db), rows, err);
 }
 
 static bool

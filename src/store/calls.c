@@ -1,6 +1,7 @@
-/* SQL for calls. Rows are inserted in batches only, each column as one array. */
+/* SQL for calls. Rows are added in batches only, by COPY. */
 #include "store/calls.h"
 
+#include "db/copy.h"
 #include "store_priv.h"
 
 static const struct db_col columns[] = {
@@ -26,27 +27,41 @@ static const struct db_col columns[] = {
 
 static const struct db_shape row = DB_SHAPE(struct call_record, columns);
 
-enum { FIRST_INSERTED = 1, INSERTED = COUNT(columns) - FIRST_INSERTED };
+/* In the order of the columns that the COPY names. */
+static const struct db_copy_col copied[] = {
+    DB_COPY_TIME_AT(struct call_record, at),
+    DB_COPY_UUID_AT(struct call_record, org_id),
+    DB_COPY_TEXT_AT(struct call_record, trace_id),
+    DB_COPY_TEXT_AT(struct call_record, request_id),
+    DB_COPY_UUID_AT(struct call_record, connection_id),
+    DB_COPY_UUID_AT(struct call_record, source_agent_id),
+    DB_COPY_TEXT_AT(struct call_record, source_permanent_id),
+    DB_COPY_UUID_AT(struct call_record, target_agent_id),
+    DB_COPY_TEXT_AT(struct call_record, target_permanent_id),
+    DB_COPY_TEXT_AT(struct call_record, fallback_permanent_id),
+    DB_COPY_TEXT_AT(struct call_record, protocol),
+    DB_COPY_INT4_AT(struct call_record, status),
+    DB_COPY_TEXT_AT(struct call_record, outcome),
+    DB_COPY_INT8_AT(struct call_record, request_bytes),
+    DB_COPY_INT8_AT(struct call_record, response_bytes),
+    DB_COPY_INT8_AT(struct call_record, latency_us),
+    DB_COPY_INT8_AT(struct call_record, first_byte_us),
+};
 
-#define INSERT_COLUMNS                                                                             \
-    "at, org_id, trace_id, request_id, connection_id, source_agent_id, source_permanent_id,"       \
-    " target_agent_id, target_permanent_id, fallback_permanent_id, protocol, status, outcome,"     \
-    " request_bytes, response_bytes, latency_us, first_byte_us"
+static const struct db_copy copy = {
+    { .name = "calls_copy",
+      .sql = "COPY calls (at, org_id, trace_id, request_id, connection_id, source_agent_id,"
+             " source_permanent_id, target_agent_id, target_permanent_id, fallback_permanent_id,"
+             " protocol, status, outcome, request_bytes, response_bytes, latency_us, first_byte_us)"
+             " FROM STDIN (FORMAT binary)" },
+    copied,
+    COUNT(copied),
+};
 
-enum { INSERT, LIST, CLEAN };
+enum { LIST, CLEAN };
 
 /* clang-format off */
 const struct stmt store_calls_stmts[] = {
-    [INSERT] = { "calls_insert",
-        "INSERT INTO calls (" INSERT_COLUMNS ")"
-        " SELECT from_us(at * 1000), org_id::uuid, trace_id, request_id, connection_id::uuid,"
-        " source_agent_id::uuid, source_permanent_id, target_agent_id::uuid, target_permanent_id,"
-        " fallback_permanent_id, protocol, status, outcome, request_bytes, response_bytes,"
-        " latency_us, first_byte_us"
-        " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],"
-        " $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[],"
-        " $13::text[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[])"
-        " AS c (" INSERT_COLUMNS ")" },
     [LIST] = { "calls_list",
         "SELECT id, ms(at), org_id, trace_id, request_id, connection_id, source_agent_id,"
         " source_permanent_id, target_agent_id, target_permanent_id, fallback_permanent_id,"
@@ -71,37 +86,16 @@ const struct stmt store_calls_stmts[] = {
 };
 /* clang-format on */
 
-/* One member of all records as an array. */
-static struct db_arg
-column_of(const struct call_record *const *records, size_t n, const struct db_col *col,
-          struct arena *mem)
+void
+store_calls_row(const struct call_record *record, struct buf *rows)
 {
-    if (col->kind != FIELD_TEXT) {
-        int64_t *numbers = arena_alloc(mem, n * sizeof *numbers);
-
-        for (size_t i = 0; i < n; i++)
-            numbers[i] = *(const int64_t *)(const void *)((const char *)records[i] + col->offset);
-        return DB_INTS(numbers, n);
-    }
-
-    struct texts *texts = ARENA_NEW(mem, struct texts);
-
-    *texts = (struct texts){ arena_alloc(mem, n * sizeof *texts->v), n };
-    for (size_t i = 0; i < n; i++)
-        texts->v[i] = *(const char *const *)(const void *)((const char *)records[i] + col->offset);
-    return DB_TEXTS(texts);
+    db_copy_row(&copy, record, rows);
 }
 
 bool
-store_calls_insert(struct db_tx *tx, const struct call_record *const *records, size_t n,
-                   struct arena *mem, struct err *err)
+store_calls_insert(struct db_tx *tx, const struct buf *rows, struct err *err)
 {
-    struct db_arg args[INSERTED];
-
-    for (size_t i = 0; i < INSERTED; i++)
-        args[i] = column_of(records, n, &columns[FIRST_INSERTED + i], mem);
-    return db_exec(tx, &store_calls_stmts[INSERT], (struct db_args){ args, INSERTED }, mem, err) >=
-           0;
+    return db_copy(tx, &copy, rows, err);
 }
 
 struct list *

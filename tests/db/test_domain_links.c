@@ -274,9 +274,12 @@ records_of_calls_outlive_their_agents_and_are_found_by_filter(void **state)
     bad.at += 1000;
 
     assert_ok(agents_delete(&fx->u, target->id, -1, &fx->err), &fx->err);
-    assert_ok(calls_record(&fx->u, (const struct call_record *[]){ &ok, &bad }, 2, &fx->err),
-              &fx->err);
-    assert_ok(calls_record(&fx->u, NULL, 0, &fx->err), &fx->err);
+    struct buf rows = { 0 };
+    assert_ok(calls_record(&fx->u, &rows, &fx->err), &fx->err);
+    calls_row(&ok, &rows);
+    calls_row(&bad, &rows);
+    assert_ok(calls_record(&fx->u, &rows, &fx->err), &fx->err);
+    buf_done(&rows);
     const struct {
         struct call_filter filter;
         size_t n;
