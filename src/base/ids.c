@@ -76,22 +76,39 @@ ids_uuid(struct arena *mem)
     return ids_uuid_text(&u, arena_alloc(mem, UUID_TEXT_SIZE));
 }
 
+int
+ids_hex_digit(char c)
+{
+    /* What each character counts, and one more, so that all others are 0. */
+    static const unsigned char worth[256] = {
+        ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+        ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+        ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16, ['A'] = 11, ['B'] = 12,
+        ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+    };
+
+    return worth[(unsigned char)c] - 1;
+}
+
 bool
 ids_uuid_read(const char *text, struct uuid *out)
 {
+    static const unsigned char places[16] = { 0,  2,  4,  6,  9,  11, 14, 16,
+                                              19, 21, 24, 26, 28, 30, 32, 34 };
     struct uuid read;
-    size_t at = 0;
+    int all = 0;
 
-    if (strlen(text) != UUID_TEXT_SIZE - 1)
+    if (strlen(text) != UUID_TEXT_SIZE - 1 || text[8] != '-' || text[13] != '-' ||
+        text[18] != '-' || text[23] != '-')
         return false;
-    for (size_t i = 0; i < sizeof read.b; i++, at += 2) {
-        if ((i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-')
-            return false;
-        int high = ids_hex_digit(text[at]), low = ids_hex_digit(text[at + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        read.b[i] = (unsigned char)(high << 4 | low);
+    for (size_t i = 0; i < sizeof read.b; i++) {
+        int high = ids_hex_digit(text[places[i]]), low = ids_hex_digit(text[places[i] + 1]);
+
+        all |= high | low;
+        read.b[i] = (unsigned char)((unsigned)high << 4 | ((unsigned)low & 15));
     }
+    if (all < 0)
+        return false;
     *out = read;
     return true;
 }
@@ -146,15 +163,6 @@ ids_hex(const void *bytes, size_t n, char *out)
     }
     out[2 * n] = '\0';
     return out;
-}
-
-int
-ids_hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static int

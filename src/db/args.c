@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <limits.h>
 #include <string.h>
 
@@ -55,9 +56,9 @@ db_args_array(const struct texts *texts, struct arena *mem)
 char *
 db_args_number(char *to, uint64_t value, int bytes)
 {
-    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-        *to++ = (char)(value >> shift);
-    return to;
+    uint64_t first_is_highest = htobe64(value << 8 * (8 - bytes));
+
+    return mempcpy(to, &first_is_highest, (size_t)bytes);
 }
 
 /* The head of a binary array of one dimension without nulls (see array_recv of PostgreSQL): number

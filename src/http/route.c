@@ -297,6 +297,7 @@ find_methods(const struct router *router, const struct cut *cut, char allow[ALLO
 static bool
 read_args(const struct pattern *row, const struct cut *cut, struct request *rq, struct err *err)
 {
+    bool plain = strchr(rq->path, '%') == NULL; /* see check_segments */
     unsigned n = 0;
 
     for (unsigned i = 0; i < row->nsegments; i++) {
@@ -307,7 +308,8 @@ read_args(const struct pattern *row, const struct cut *cut, struct request *rq, 
             break;
         }
         assert(n < REQUEST_ARGS_MAX);
-        rq->args[n] = decode(rq->mem, cut->segments[i].text, cut->segments[i].size);
+        rq->args[n] = plain ? arena_textn(rq->mem, cut->segments[i].text, cut->segments[i].size)
+                            : decode(rq->mem, cut->segments[i].text, cut->segments[i].size);
         if (rq->args[n++] == NULL)
             return malformed(err, "The path is not well-formed.");
     }
