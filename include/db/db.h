@@ -58,6 +58,8 @@ struct db_options {
     const char *name;     /* application_name                                              */
     int timeout_ms;       /* for connecting, for each statement on the server, and for each
                              unit (a transaction, a single statement) without a deadline   */
+    bool generic;         /* one plan for each statement, whatever its values: for those that
+                             always touch the rows that they are given, by their keys      */
 };
 
 /* A handle that connects when first used, and again (with pauses growing from 100 ms to 2 s) when
