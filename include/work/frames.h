@@ -40,7 +40,7 @@ struct frame_heartbeat {
 /* clang-format off */
 #define FRAME_HEARTBEAT_FIELDS(type, in)                                                           \
     { "instance_id", TEXT_AT(type, in instance_id), F_NULLABLE, .min = 1, .max = INSTANCE_ID_MAX,  \
-      .doc = "Which one; a socket is that of one." },                                              \
+      .doc = "Which one; by HTTP it is needed, here or in the payload." },                         \
     { "status", ENUM_AT(type, in status), 0, .names = instance_status_words,                       \
       .doc = "What routing goes by; as before when not given." },                                  \
     { "current_sessions", INT_AT(type, in sessions), 0, .max = INT32_MAX,                          \
