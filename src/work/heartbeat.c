@@ -66,8 +66,11 @@ heartbeat_accept(struct request *rq, bool online, struct err *err)
     beat->rq = rq;
     rq->then = committed;
     rq->task = beat;
-    if (!writer_beat(service_of(rq)->writer, beat))
+    http_hold(rq);
+    if (!writer_beat(service_of(rq)->writer, beat)) {
+        http_release(rq);
         return err_set(err, ERR_OVERLOADED, NULL, NULL);
+    }
     rq->parked = true;
     return true;
 }
@@ -127,8 +130,11 @@ heartbeat_of_instance(struct request *rq, const struct frame_heartbeat *said, co
     };
     rq->then = instance_written;
     rq->task = beat;
-    if (!writer_sign_of(service_of(rq)->writer, &beat->sign))
+    http_hold(rq);
+    if (!writer_sign_of(service_of(rq)->writer, &beat->sign)) {
+        http_release(rq);
         return err_set(err, ERR_OVERLOADED, NULL, NULL);
+    }
     rq->parked = true;
     return true;
 }
