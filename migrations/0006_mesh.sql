@@ -181,15 +181,13 @@ BEGIN
             SELECT org_id, agent_id, mode, connection, transport, -count(*) FROM old
             GROUP BY 1, 2, 3, 4, 5;
     ELSE
+        -- What did not change cancels. No join of the two: they have no index, and the plan is that
+        -- of the first statement of a session, which may have had one row.
         INSERT INTO instance_deltas (org_id, agent_id, mode, connection, transport, n)
             SELECT org_id, agent_id, mode, connection, transport, sum(d.n) FROM (
-                SELECT f.org_id, f.agent_id, f.mode, f.connection, f.transport, 1 AS n
-                    FROM fresh f JOIN old o ON o.instance = f.instance
-                    WHERE (o.connection, o.transport) <> (f.connection, f.transport)
+                SELECT org_id, agent_id, mode, connection, transport, 1 AS n FROM fresh
                 UNION ALL
-                SELECT o.org_id, o.agent_id, o.mode, o.connection, o.transport, -1
-                    FROM fresh f JOIN old o ON o.instance = f.instance
-                    WHERE (o.connection, o.transport) <> (f.connection, f.transport)) d
+                SELECT org_id, agent_id, mode, connection, transport, -1 FROM old) d
             GROUP BY 1, 2, 3, 4, 5 HAVING sum(d.n) <> 0;
     END IF;
     RETURN NULL;

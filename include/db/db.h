@@ -60,6 +60,8 @@ struct db_options {
                                  unit (a transaction, a single statement) without a deadline   */
     _Atomic int64_t *reached; /* clock_ms of the last connecting, shared by the handles of one
                                  server; NULL: this handle is told nothing by others       */
+    bool generic;             /* one plan for each statement, whatever its values: for those that
+                                 always touch the rows that they are given, by their keys      */
 };
 
 /* A handle that connects when first used, and again when the connection is lost: with pauses

@@ -18,7 +18,8 @@ struct fleet_now {
 };
 
 /* Applies rows in the order of the instances; node: this one. A socket that
- * moves here from another node leaves a hint for it. A list of struct fleet_now. */
+ * moves here from another node leaves a hint for it. A list of struct fleet_now, those of one agent
+ * next to each other. */
 struct list *store_fleet_apply(struct db_tx *tx, const struct fleet_row *rows, size_t n,
                                const struct fleet_node *node, struct arena *mem,
                                struct err *err) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/field.h"
 #include "base/must.h"
+#include "model/instance.h"
 
 #define FRAMES_PROTOCOL "svantic.v1"
 
@@ -29,6 +30,26 @@ struct frame_heartbeat {
     int status;                               /* enum instance_status; -1: as before             */
     int64_t sessions, max_sessions, failures; /* -1: as before                  */
 };
+
+/* One that says nothing; and the members of any, for the table of a spec: of a type in which the
+ * heartbeat is the member in ("beat.", or nothing). */
+#define FRAME_HEARTBEAT_NONE                                                                       \
+    {                                                                                              \
+        NULL, -1, -1, -1, -1                                                                       \
+    }
+/* clang-format off */
+#define FRAME_HEARTBEAT_FIELDS(type, in)                                                           \
+    { "instance_id", TEXT_AT(type, in instance_id), F_NULLABLE, .min = 1, .max = INSTANCE_ID_MAX,  \
+      .doc = "Which one; by HTTP it is needed, here or in the payload." },                         \
+    { "status", ENUM_AT(type, in status), 0, .names = instance_status_words,                       \
+      .doc = "What routing goes by; as before when not given." },                                  \
+    { "current_sessions", INT_AT(type, in sessions), 0, .max = INT32_MAX,                          \
+      .doc = "How many it has." },                                                                 \
+    { "max_concurrent_sessions", INT_AT(type, in max_sessions), 0, .max = INT32_MAX,               \
+      .doc = "0: no limit." },                                                                     \
+    { "consecutive_failures", INT_AT(type, in failures), 0, .max = INT32_MAX,                      \
+      .doc = "As it counts them; what is counted here decides." }
+/* clang-format on */
 
 struct frame_error {
     const char *code, *message; /* never empty, without control characters */

@@ -4,6 +4,7 @@
 
 #include "domain/presence.h"
 #include "http/request.h"
+#include "work/frames.h"
 
 /* What a heartbeat is answered with. */
 struct heartbeat_agent {
@@ -21,5 +22,10 @@ struct heartbeat_answer {
 /* Handler of the row: rq->args[0] is the agent of the path, online what the body said. Parks. Fails
  * with TOKEN_MISMATCH, AGENT_NOT_FOUND, AGENT_UNAVAILABLE, DATABASE_UNAVAILABLE or OVERLOADED. */
 bool heartbeat_accept(struct request *rq, bool online, struct err *err) MUST_CHECK;
+
+/* Handler of the row of instances: one of the caller's organization says how it is. Parks, and is
+ * answered with out. Fails with INSTANCE_NOT_FOUND, DATABASE_UNAVAILABLE or OVERLOADED. */
+bool heartbeat_of_instance(struct request *rq, const struct frame_heartbeat *beat, const void *out,
+                           struct err *err) MUST_CHECK;
 
 #endif

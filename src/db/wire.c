@@ -131,8 +131,9 @@ server_settings(const struct db *db, char *out, size_t size)
                      "-c statement_timeout=%d -c lock_timeout=%d"
                      " -c idle_in_transaction_session_timeout=%d"
                      " -c client_connection_check_interval=1000 -c timezone=UTC"
-                     " -c bytea_output=hex %s",
-                     ms - ms / 10, ms / 2 + 1, 2 * ms, theirs);
+                     " -c bytea_output=hex%s %s",
+                     ms - ms / 10, ms / 2 + 1, 2 * ms,
+                     db->options.generic ? " -c plan_cache_mode=force_generic_plan" : "", theirs);
     PQconninfoFree(parts);
     return n > 0 && (size_t)n < size;
 }

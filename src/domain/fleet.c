@@ -57,20 +57,21 @@ says_something(const struct fleet_row *row, bool alone)
            (alone && row->gone != 0 && row->left);
 }
 
-/* Instances of one agent: a sign of life of any outweighs the end of another. */
+/* Instances of one agent, which come one after the other: a sign of life of any outweighs the end
+ * of another. */
 static void
 put_beat(struct beat_row *beats, size_t *n, const struct fleet_row *row, bool alone)
 {
     enum beat_kind kind = beat_of(row, alone);
+    struct beat_row *last = *n == 0 ? NULL : &beats[*n - 1];
 
     if (!says_something(row, alone))
         return;
-    for (size_t i = 0; i < *n; i++)
-        if (memcmp(&beats[i].agent, &row->agent, sizeof row->agent) == 0) {
-            if (kind == BEAT_ONLINE || (kind == BEAT_TRAFFIC && beats[i].kind != BEAT_ONLINE))
-                beats[i].kind = kind;
-            return;
-        }
+    if (last != NULL && memcmp(&last->agent, &row->agent, sizeof row->agent) == 0) {
+        if (kind == BEAT_ONLINE || (kind == BEAT_TRAFFIC && last->kind != BEAT_ONLINE))
+            last->kind = kind;
+        return;
+    }
     beats[(*n)++] = (struct beat_row){ .agent = row->agent, .kind = kind, .latency_ms = -1 };
 }
 

@@ -54,6 +54,7 @@ struct http_conn {
     int64_t stream_size;               /* -1: not known; -2: not a stream            */
     uint64_t sent;                     /* bytes of a streamed answer so far          */
     bool held;                         /* another thread has the request             */
+    bool late;                         /* was to wake meanwhile                      */
     struct http_conn *next_waking;
     struct http_conn *prev, *next; /* all under way                           */
 };

@@ -368,8 +368,9 @@ http_release(struct request *rq)
     struct http_conn *conn = rq->conn;
 
     conn->held = false;
-    if (conn->peer->hung && conn->suspended)
+    if (conn->late || conn->peer->hung)
         peer_wake(conn);
+    conn->late = false;
 }
 
 void *
@@ -453,7 +454,13 @@ http_run(struct http *http)
         struct http_conn *conn = http->waking;
 
         http->waking = conn->next_waking;
-        conn->waking = conn->suspended = false;
+        conn->waking = false;
+        /* libmicrohttpd would end a connection that hung up, and with it what another thread has.
+         */
+        conn->late = conn->held;
+        if (conn->held)
+            continue;
+        conn->suspended = false;
         MHD_resume_connection(conn->mhd);
         http->need_run = true;
     }

@@ -173,7 +173,8 @@ const struct stmt store_fleet_stmts[] = {
         " sum(lives) OVER w = lives AND first_value(more) OVER w IS NULL, d.org_id"
         " FROM (SELECT d.*, CASE row_number() OVER (PARTITION BY agent_id) WHEN 1 THEN " ELSEWHERE
         "  END AS more FROM done d) d LEFT JOIN waked ON true WINDOW w AS (PARTITION BY agent_id"
-        "  ORDER BY more ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
+        "  ORDER BY more ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"
+        " ORDER BY d.agent_id",
         &now_row },
     /* Locked in the order of the ids, as by those that disallow a type. */
     [HELLO] = { "fleet_hello",

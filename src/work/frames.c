@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "json/spec.h"
-#include "model/instance.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -29,16 +28,11 @@ static const struct field hello_fields[] = {
 static const struct spec hello_spec = { "Hello", sizeof(struct frame_hello), hello_fields,
                                         .open = true };
 
-static const struct field heartbeat_fields[] = {
-    { "instance_id", TEXT_AT(struct frame_heartbeat, instance_id), F_NULLABLE, .min = 1,
-      .max = INSTANCE_ID_MAX },
-    { "status", ENUM_AT(struct frame_heartbeat, status), 0 },
-    { "current_sessions", INT_AT(struct frame_heartbeat, sessions), 0, .max = INT32_MAX },
-    { "max_concurrent_sessions", INT_AT(struct frame_heartbeat, max_sessions), 0,
-      .max = INT32_MAX },
-    { "consecutive_failures", INT_AT(struct frame_heartbeat, failures), 0, .max = INT32_MAX },
-    FIELD_LAST,
-};
+static const struct field heartbeat_fields[] = { FRAME_HEARTBEAT_FIELDS(struct frame_heartbeat, ),
+                                                 FIELD_LAST };
+
+static const struct spec heartbeat_spec = { "Heartbeat", sizeof(struct frame_heartbeat),
+                                            heartbeat_fields, .open = true };
 
 /* What an agent says of a fault is for people: it may be of several lines, and is told as one. NULL
  * when it says nothing. */
@@ -100,20 +94,6 @@ static const struct spec envelope_spec = { "Envelope", sizeof(struct envelope), 
                                            .open = true };
 
 static bool
-read_heartbeat(json_t *payload, struct frame_heartbeat *heartbeat, struct arena *mem,
-               struct err *err)
-{
-    struct field fields[COUNT(heartbeat_fields)];
-    const struct spec spec = { "Heartbeat", sizeof *heartbeat, fields, .open = true };
-
-    /* The words are known when the program runs. */
-    memcpy(fields, heartbeat_fields, sizeof fields);
-    fields[1].names = instance_status_words;
-    *heartbeat = (struct frame_heartbeat){ NULL, -1, -1, -1, -1 };
-    return spec_read(&spec, payload, heartbeat, SPEC_WHOLE, mem, err);
-}
-
-static bool
 read_payload(json_t *payload, struct frame *frame, struct arena *mem, struct err *err)
 {
     json_t *result;
@@ -122,7 +102,8 @@ read_payload(json_t *payload, struct frame *frame, struct arena *mem, struct err
     case FRAME_HELLO:
         return spec_read(&hello_spec, payload, &frame->hello, SPEC_WHOLE, mem, err);
     case FRAME_HEARTBEAT:
-        return read_heartbeat(payload, &frame->heartbeat, mem, err);
+        frame->heartbeat = (struct frame_heartbeat)FRAME_HEARTBEAT_NONE;
+        return spec_read(&heartbeat_spec, payload, &frame->heartbeat, SPEC_WHOLE, mem, err);
     case FRAME_ERROR:
         put_fault(json_object_get(payload, "code"), json_object_get(payload, "message"),
                   &frame->error, mem);

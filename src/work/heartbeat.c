@@ -1,8 +1,10 @@
-/* The way of one heartbeat: whose is it, into the writer's next batch, back with the answer. */
+/* The way of one heartbeat, of an agent or of an instance: whose is it, into the writer's next
+ * batch, back with the answer. */
 #include "work/heartbeat.h"
 
 #include "base/metrics.h"
 #include "domain/agents.h"
+#include "work/loop.h"
 #include "work/pipeline.h"
 #include "work/writer.h"
 
@@ -64,8 +66,75 @@ heartbeat_accept(struct request *rq, bool online, struct err *err)
     beat->rq = rq;
     rq->then = committed;
     rq->task = beat;
-    if (!writer_beat(service_of(rq)->writer, beat))
+    http_hold(rq);
+    if (!writer_beat(service_of(rq)->writer, beat)) {
+        http_release(rq);
         return err_set(err, ERR_OVERLOADED, NULL, NULL);
+    }
+    rq->parked = true;
+    return true;
+}
+
+/* ---- of an instance ---- */
+
+/* A sign in the writer's queue, and who waits for it. */
+struct instance_beat {
+    struct sign sign;
+    struct request *rq;
+    const void *out;
+};
+
+static void
+instance_written(struct request *rq)
+{
+    const struct instance_beat *beat = rq->task;
+
+    if (rq->err.code == ERR_NONE && !beat->sign.row.applied) {
+        err_set(&rq->err, ERR_INSTANCE_NOT_FOUND, NULL, NULL);
+        err_fact_text(&rq->err, "instance_id", beat->sign.row.instance_id);
+    }
+    metrics_add(rq->err.code == ERR_NONE ? METRIC_HEARTBEATS_ACCEPTED : METRIC_HEARTBEATS_FAILED,
+                1);
+    rq->out = beat->out;
+    pipeline_finish(rq);
+}
+
+/* On the writer's thread. */
+static void
+post_back(struct sign *sign, const struct err *err)
+{
+    struct instance_beat *beat =
+        (struct instance_beat *)((char *)sign - offsetof(struct instance_beat, sign));
+
+    beat->rq->err = *err;
+    loop_post(beat->rq);
+}
+
+bool
+heartbeat_of_instance(struct request *rq, const struct frame_heartbeat *said, const void *out,
+                      struct err *err)
+{
+    struct instance_beat *beat = ARENA_NEW(rq->mem, struct instance_beat);
+
+    beat->rq = rq;
+    beat->out = out;
+    beat->sign.then = post_back;
+    beat->sign.row = (struct fleet_row){
+        .org = rq->caller.org,
+        .instance_id = said->instance_id,
+        .seen = true,
+        .status = said->status,
+        .sessions = said->sessions,
+        .max_sessions = said->max_sessions,
+        .reported_failures = said->failures,
+    };
+    rq->then = instance_written;
+    rq->task = beat;
+    http_hold(rq);
+    if (!writer_sign_of(service_of(rq)->writer, &beat->sign)) {
+        http_release(rq);
+        return err_set(err, ERR_OVERLOADED, NULL, NULL);
+    }
     rq->parked = true;
     return true;
 }

@@ -1,8 +1,12 @@
 """What is told of instances, how they leave, and which types are admitted."""
+import json
+import socket
+import struct
+import time
 import uuid
 
 from client import Client
-from flow import Flow, Together
+from flow import Flow, Locked, Together
 from mesh_register import Mesh
 from rosterd import organization
 
@@ -204,6 +208,26 @@ class Fleet(Mesh):
             self.api.get("/api/agents/" + self.agent("beating")).json["presence"]["status"],
             "online",
         )
+
+    def test_a_caller_that_hangs_up_before_its_heartbeat_is_written(self):
+        made = self.made()["instance_id"]
+        agent = self.api.register()
+        beats = (
+            ("/agents/heartbeat", self.daemon.key, json.dumps({"instance_id": made})),
+            ("/api/agents/%s/heartbeat" % agent["id"], agent["token"], "{}"),
+        )
+        with Locked(self.daemon, "presence"):
+            for path, key, body in beats * 20:
+                sock = socket.create_connection(self.daemon.address)
+                head = "POST %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n"
+                head += "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                sock.sendall((head % (path, key, len(body), body)).encode())
+                # At once, by a reset: it is noticed while a worker looks at the key.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                sock.close()
+            time.sleep(0.3)
+        self.assertEqual(self.beat({"instance_id": made}).json, {"ok": True})
+        self.api.beat(agent)
 
     def test_a_heartbeat_that_is_none_is_refused(self):
         made = self.made()["instance_id"]

@@ -74,6 +74,16 @@ class Nodes(Mesh):
         self.wait_row(there, succeeded=15, failed=0)
         self.wait_row(here, succeeded=15, failed=0)
 
+    def test_a_token_that_ended_here_beats_nowhere_within_5_s(self):
+        for action in ("rotate-token", "revoke"):
+            agent = self.api.register()
+            path = "/api/agents/%s" % agent["id"]
+            beat = lambda: Client(self.other, agent["token"]).post(path + "/heartbeat").status
+            # The other node knows the token now.
+            self.assertEqual((beat(), beat()), (200, 200))
+            self.assertEqual(self.api.post("%s/%s" % (path, action)).status, 200)
+            wait_for(lambda: beat() == 401, 5, "%s is known there" % action)
+
     def test_a_newer_socket_elsewhere_takes_the_place(self):
         agent = self.ready()
         old = agent.socket

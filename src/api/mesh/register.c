@@ -1,12 +1,12 @@
 /* POST /agents/register and /agents/deregister. */
 #include "api/mesh/register.h"
 
-#include "domain/fleet.h"
 #include "domain/instances.h"
 #include "json/formats_identity.h"
 #include "json/span.h"
 #include "json/spec.h"
 #include "model/scope.h"
+#include "work/heartbeat.h"
 #include "work/register.h"
 
 #include <string.h>
@@ -290,50 +290,31 @@ deregister_instance(struct request *rq, struct err *err)
 
 /* ---- signs of life ---- */
 
-struct beat_body {
-    const char *instance_id;
-    int status; /* enum instance_status; -1: as before */
-    int64_t sessions, max_sessions, failures;
-};
-
 struct wrapped_beat {
-    struct beat_body raw, payload;
+    struct frame_heartbeat raw, payload;
     int64_t v;
     const char *id, *ts;
 };
 
 static const struct wrapped_beat beat_defaults = {
-    .raw = { NULL, -1, -1, -1, -1 },
-    .payload = { NULL, -1, -1, -1, -1 },
+    .raw = FRAME_HEARTBEAT_NONE,
+    .payload = FRAME_HEARTBEAT_NONE,
 };
 
-/* clang-format off */
-#define BEAT_FIELDS(type, in)                                                                      \
-    { "instance_id", TEXT_AT(type, in instance_id), 0, .min = 1, .max = INSTANCE_ID_MAX,           \
-      .doc = "Which one; here or in the payload." },                                               \
-    { "status", ENUM_AT(type, in status), 0, .names = instance_status_words,                       \
-      .doc = "What routing goes by; as before when not given." },                                  \
-    { "current_sessions", INT_AT(type, in sessions), 0, .min = 0, .max = SESSIONS_MAX,             \
-      .doc = "How many it has." },                                                                 \
-    { "max_concurrent_sessions", INT_AT(type, in max_sessions), 0, .min = 0, .max = SESSIONS_MAX,  \
-      .doc = "0: no limit." },                                                                     \
-    { "consecutive_failures", INT_AT(type, in failures), 0, .min = 0, .max = SESSIONS_MAX,         \
-      .doc = "As it counts them; what is counted here decides." }
-/* clang-format on */
+static const struct field payload_fields[] = { FRAME_HEARTBEAT_FIELDS(struct frame_heartbeat, ),
+                                               FIELD_LAST };
 
-static const struct field payload_fields[] = { BEAT_FIELDS(struct beat_body, ), FIELD_LAST };
-
-static const struct spec payload_spec = { "HeartbeatPayload", sizeof(struct beat_body),
+static const struct spec payload_spec = { "HeartbeatPayload", sizeof(struct frame_heartbeat),
                                           payload_fields, .open = true };
 
 static const struct field beat_fields[] = {
-    BEAT_FIELDS(struct wrapped_beat, raw.),
+    FRAME_HEARTBEAT_FIELDS(struct wrapped_beat, raw.),
     { "v", INT_AT(struct wrapped_beat, v), 0, .min = 1, .max = 1, .doc = "Of a frame: 1." },
     { "id", TEXT_AT(struct wrapped_beat, id), F_NULLABLE, .max = INSTANCE_ID_MAX,
       .doc = "Of a frame." },
     { "ts", TEXT_AT(struct wrapped_beat, ts), F_NULLABLE, .max = INSTANCE_ID_MAX,
       .doc = "Of a frame." },
-    { "payload", OBJECT_AT(struct wrapped_beat, payload, struct beat_body), 0,
+    { "payload", OBJECT_AT(struct wrapped_beat, payload, struct frame_heartbeat), 0,
       .spec = &payload_spec, .doc = "Of a frame: the same members." },
     FIELD_LAST,
 };
@@ -357,28 +338,12 @@ heartbeat(struct request *rq, struct err *err)
 {
     static const struct drawn_ok ok = { true };
     const struct wrapped_beat *body = rq->in;
-    const struct beat_body *beat = body->raw.instance_id != NULL ? &body->raw : &body->payload;
-    struct fleet_row row = {
-        .org = rq->caller.org,
-        .instance_id = beat->instance_id,
-        .seen = true,
-        .status = beat->status,
-        .sessions = beat->sessions,
-        .max_sessions = beat->max_sessions,
-        .reported_failures = beat->failures,
-    };
+    const struct frame_heartbeat *beat =
+        body->raw.instance_id != NULL ? &body->raw : &body->payload;
 
     if (beat->instance_id == NULL)
         return bad(err, "instance_id", "instance_id: is required.");
-    if (!fleet_apply(rq->unit, &row, 1, err))
-        return false;
-    if (!row.applied) {
-        err_set(err, ERR_INSTANCE_NOT_FOUND, NULL, NULL);
-        err_fact_text(err, "instance_id", beat->instance_id);
-        return false;
-    }
-    rq->out = &ok;
-    return true;
+    return heartbeat_of_instance(rq, beat, &ok, err);
 }
 
 #define WRITES .who = WHO_KEY, .scope = SCOPE_AGENTS_WRITE, .limit = LIMIT_MESH, .ok = 200
@@ -398,7 +363,7 @@ const struct route mesh_register_routes[] = {
       WRITES, .in = &leave_spec, .out = &left_spec, .fails = { ERR_INSTANCE_NOT_FOUND },
       .doc = "Its socket is closed, its sessions are unbound." },
     { "POST", "/agents/heartbeat", heartbeat, "beatInstance", "Say that an instance lives", WRITES,
-      .in = &beat_spec, .defaults = &beat_defaults, .out = &ok_spec,
+      .in = &beat_spec, .defaults = &beat_defaults, .out = &ok_spec, .flags = ROUTE_LOOP,
       .fails = { ERR_INSTANCE_NOT_FOUND },
       .doc = "Every 30 seconds, and when the status changes. Raw, or as the frame of a socket." },
     ROUTE_LAST,
