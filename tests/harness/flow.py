@@ -22,7 +22,7 @@ class Flow(unittest.TestCase):
     def setUpClass(cls):
         cls.daemon = Daemon(cls.settings, cls.arguments, cls.variables)
         cls.addClassCleanup(cls.daemon.remove)
-        cls.daemon.start()
+        cls.daemon.prepared().start()
         cls.api = Client(cls.daemon)
 
     @classmethod
