@@ -79,10 +79,9 @@ build tsan --target rosterd
 build release
 
 # One run over both builds. Each test has a directory, a network and, if it needs one, a database of
-# its own; most only wait, so there are more of them than cores: as many that work and as many that
-# wait (PROCESSORS in tests/CMakeLists.txt and tests/flows/CMakeLists.txt).
+# its own. For each core there is one that works (three PROCESSORS of ctest) and one that waits (one).
 cores=$(nproc)
 [ "$cores" -le 4 ] || cores=4
 mkdir -p build/all
 echo 'subdirs("../asan" "../tsan/tests/flows")' >build/all/CTestTestfile.cmake
-exec ctest --test-dir build/all --output-on-failure -j "$((cores * 3))" "$@"
+exec ctest --test-dir build/all --output-on-failure -j "$((cores * 4))" "$@"

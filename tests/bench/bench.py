@@ -10,6 +10,7 @@ from http.client import HTTPException
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+import crowd  # noqa: E402,F401  adds its lane
 import identity  # noqa: E402,F401  adds its lanes
 import instructions  # noqa: E402,F401  likewise
 import sockets  # noqa: E402,F401  likewise

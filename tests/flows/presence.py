@@ -109,7 +109,14 @@ class Windows(Flow):
 
 
 class Restart(Flow):
-    settings = {**FAST, "health.enabled": "no"}
+    # A window that is not over before the daemon is up and was asked.
+    window = 4 * PATIENCE
+    settings = {
+        "presence.window": "%ds" % window,
+        "presence.offline": "%ds" % (window + 1),
+        "presence.interval": "1s",
+        "health.enabled": "no",
+    }
 
     def test_a_restart_changes_nobody(self):
         agents = [self.api.register() for _ in range(5)]
@@ -117,7 +124,7 @@ class Restart(Flow):
             self.api.beat(agent)
         before = self.daemon.psql("SELECT count(*) FROM status_transitions")
         self.daemon.kill9()
-        time.sleep(OFFLINE + 0.5)  # longer than every window
+        time.sleep(self.window + 1.5)  # longer than every window
         self.daemon.start()
         type(self).api = Client(self.daemon)
         for agent in agents:

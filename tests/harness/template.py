@@ -1,5 +1,6 @@
 """Makes the data directory that flows begin with (Daemon.prepared): template.py FOLDER. Cluster,
-schema and keys are those of a first start, which flows/system and others look at themselves."""
+schema and keys are those of a first start and a first token, which flows/system, flows/verbs and
+flows/seed_identity look at themselves."""
 import os
 import shutil
 import subprocess
@@ -14,7 +15,10 @@ OF_THE_RUN = ("instance", "issuer", "socket-dir", "postgres.log")
 def main(folder):
     daemon = Daemon()
     try:
-        daemon.start().stop()
+        daemon.start()
+        # An RSA key may take a slow build longer than the deadline of the first token's request.
+        daemon.run("signing-key", "rotate")
+        daemon.stop()
         with open(os.path.join(daemon.data, "socket-dir"), encoding="utf-8") as f:
             shutil.rmtree(f.read().strip(), ignore_errors=True)
         for name in OF_THE_RUN:
