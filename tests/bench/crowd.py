@@ -67,7 +67,7 @@ def descriptors(pid):
 
 
 def settled(registry):
-    """CPU of the daemon, in ms a second, when what the slow readers are sent first is in the kernel."""
+    """CPU of the daemon, in ms a second, when the kernel has what slow readers are sent first."""
     used = None
     for _ in range(20):
         before, (used, _) = used, idle_cpu(registry, 1)
@@ -135,7 +135,8 @@ def crowd(runs, folder, keep):
     for was, now in zip(free["contenders"], busy["contenders"]):
         for what, key in (("CPU", "cpu_us"), ("CPU of the daemon", "own_cpu_us")):
             grown = now[key] / max(was[key], 0.01)
-            busy["facts"].append(("%s: %s, of that before" % (now["name"], what), round(grown, 2), ""))
+            said = "%s: %s, of that before" % (now["name"], what)
+            busy["facts"].append((said, round(grown, 2), ""))
     there.leave()
     busy["facts"].append(("CPU of the daemon for the crowd alone", round(alone, 1), "ms/s"))
     busy["facts"] += there.facts

@@ -144,8 +144,8 @@ class Drain(Flow):
         time.sleep(0.5)
         start = time.monotonic()
         self.term()
-        self.daemon.process.wait(10)
-        self.assertLess(time.monotonic() - start, 5)
+        self.daemon.process.wait(10 * PATIENCE)
+        self.assertLess(time.monotonic() - start, 5 * PATIENCE)
         self.daemon.process = None
 
     def quietly(self, path):
