@@ -7,7 +7,9 @@ import tempfile
 import time
 
 import machine
-from peers import HERE, Api, Bed, Held, Node, Registry, Serve, Wrong, pgbench, wrk
+from peers import HERE, Api, Bed, Node, Registry, Serve, Wrong, pgbench, wrk
+
+from crowds import Held  # of the harness: peers knows the way
 
 AGENTS = 1000
 BEATERS = 256
@@ -159,10 +161,13 @@ def check_beats(registry, ours, accepted):
 class Caller:
     """A registry with one calling agent, connected to targets on the upstream."""
 
-    def __init__(self, bed):
+    def __init__(self, bed, **settings):
         self.bed = bed
         self.registry = Registry(
-            proxy__ca_file=bed.ca.ca, proxy__response_timeout="1h", proxy__idle_timeout="1h"
+            proxy__ca_file=bed.ca.ca,
+            proxy__response_timeout="1h",
+            proxy__idle_timeout="1h",
+            **settings,
         )
         self.pid, self.agent = self.registry.pid, self.registry.api.register("caller")
 

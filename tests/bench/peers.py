@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import re
-import selectors
 import shutil
 import signal
 import socket
@@ -18,12 +17,9 @@ import machine
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "harness"))
 
-from rosterd import (
-    BINARY,
-    Daemon,
-    environment,
-    wait_for,
-)  # noqa: E402  the path above is needed first
+# The path above is needed first.
+from crowds import Silence  # noqa: E402
+from rosterd import BINARY, Daemon, environment, wait_for  # noqa: E402
 
 SETTINGS = {"log.access": "no", "log.level": "warn"}
 OPEN_MOST = 8192
@@ -228,34 +224,6 @@ NGINX = ["nginx", "-p", "{folder}", "-e", "{folder}/start.log", "-c", "{config}"
 HAPROXY = ["haproxy", "-db", "-f", "{config}"]
 
 
-class Silence:
-    """Takes connections, reads, never answers: what hanging calls end at."""
-
-    def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-        self.listener.setblocking(False)
-        self.port = self.listener.getsockname()[1]
-        self.held, self.end = [], False
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        with selectors.DefaultSelector() as ready:
-            ready.register(self.listener, selectors.EVENT_READ)
-            while not self.end:
-                for _ in ready.select(0.1):
-                    try:
-                        self.held.append(self.listener.accept()[0])
-                    except OSError:
-                        pass
-
-    def close(self):
-        self.end = True
-        self.thread.join()
-        for one in self.held + [self.listener]:
-            one.close()
-
-
 class Bed:
     """The upstream, nginx and HAProxy in front of it, and a throw-away authority for TLS."""
 
@@ -456,33 +424,36 @@ def pgbench(registry, script, seconds, clients, folder, **values):
     }
 
 
-class Held:
-    """Connections that are used once and then do nothing: idle, or waiting for an answer."""
+# ---- callers that take their time ----
 
-    def __init__(self, address, count, request, answered):
-        self.sockets = []
-        try:
-            for _ in range(count):
-                s = socket.create_connection(address, timeout=30)
-                self.sockets.append(s)
-                s.sendall(request)
-                if answered and not s.recv(65536).startswith(b"HTTP/1.1 200"):
-                    raise Wrong("an idle connection was not answered with 200")
-        except BaseException:
-            self.close()
-            raise
 
-    def all_wait(self):
-        """True while none of them was answered or closed."""
-        for s in self.sockets:
-            s.setblocking(False)
+def paced(registry, credential, callers, pause, seconds, ask):
+    """Latencies in ms, sorted: callers with a connection each ask(api), pause, and ask again."""
+    took, faults = [], []
+
+    def call():
+        api = Api(registry.daemon.address, credential)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            began = time.monotonic()
             try:
-                s.recv(1)
-                return False
-            except BlockingIOError:
-                pass
-        return True
+                ask(api)
+            except Exception as fault:  # told by the thread that waits
+                faults.append(fault)
+                return
+            took.append((time.monotonic() - began) * 1000)
+            time.sleep(pause)
+        api.link.close()
 
-    def close(self):
-        for s in self.sockets:
-            s.close()
+    threads = [threading.Thread(target=call) for _ in range(callers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise Wrong("a request failed: %s" % faults[0])
+    return sorted(took)
+
+
+def part(sorted_values, share):
+    return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]

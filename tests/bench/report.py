@@ -64,7 +64,8 @@ def print_table(table):
     if table["contenders"]:
         for line in aligned([HEAD] + list(rows_of(table))):
             print(line)
-        print("\nratio: of %s in the same runs" % table["peer"])
+        if table["peer"] is not None:
+            print("\nratio: of %s in the same runs" % table["peer"])
     for name, value, unit in table.get("facts", ()):
         print("- %s: %s%s" % (name, value, " " + unit if unit else ""))
 

@@ -5,13 +5,12 @@ import os
 import random
 import subprocess
 import sys
-import threading
 import time
 
 import machine
 from fleet import NAME, TYPE, TYPES
 from lanes import LANES, QUICK
-from peers import HERE, Api, Registry, Wrong
+from peers import HERE, Api, Registry, Wrong, paced, part
 
 SOCKETS = 10000
 PERIOD = 30  # seconds between two heartbeats of one agent
@@ -68,37 +67,14 @@ class Agents:
 
 def dispatches(registry, count, seconds):
     """Latencies in ms, sorted, of dispatches to agents at random, by a few callers."""
-    took, faults = [], []
 
-    def call():
-        api = Api(registry.daemon.address, registry.daemon.key)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            n = random.randrange(count)
-            body = {"instance_id": NAME % n, "skill_id": "echo", "args": {"n": n}}
-            began = time.monotonic()
-            try:
-                if api.call("POST", "/agents/dispatch", body)["result"] != {"n": n}:
-                    raise Wrong("another agent's answer")
-            except Exception as fault:  # told by the thread that waits
-                faults.append(fault)
-                return
-            took.append((time.monotonic() - began) * 1000)
-            time.sleep(PAUSE)
-        api.link.close()
+    def ask(api):
+        n = random.randrange(count)
+        body = {"instance_id": NAME % n, "skill_id": "echo", "args": {"n": n}}
+        if api.call("POST", "/agents/dispatch", body)["result"] != {"n": n}:
+            raise Wrong("another agent's answer")
 
-    threads = [threading.Thread(target=call) for _ in range(CALLERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if faults:
-        raise Wrong("a dispatch failed: %s" % faults[0])
-    return sorted(took)
-
-
-def part(sorted_values, share):
-    return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]
+    return paced(registry, registry.daemon.key, CALLERS, PAUSE, seconds, ask)
 
 
 def idle_cpu(registry, seconds):

@@ -251,6 +251,7 @@ class Credentials(Flow):
 
 class Limits(Flow):
     settings = {"limits.enabled": "yes", "limits.owner": "3"}
+    fresh = True
 
     def test_answers_tell_how_far_the_limit_is_used_up(self):
         path = "/api/v1/agents/%s/credentials" % NOBODY

@@ -215,7 +215,7 @@ class Input(Matrix):
 class Limited(Matrix):
     settings = {
         "limits.enabled": "yes",
-        "limits.owner": "8",
+        "limits.owner": "12",
         "limits.runtime": "1",
         "limits.heartbeat": "2",
         "limits.self": "1",
@@ -279,7 +279,7 @@ class Away(Matrix):
     def test_a_database_that_is_away(self):
         with Stopped(self.daemon):
             time.sleep(3)
-            self.each("DATABASE_UNAVAILABLE", lambda api, m, t, b: api.call(m, t, b))
+            self.each_at_once("DATABASE_UNAVAILABLE", lambda api, m, t, b: api.call(m, t, b))
         wait_for(lambda: self.api.get("/readyz").status == 200, 10, "ready again")
 
 
@@ -313,7 +313,7 @@ class Stopping(Matrix):
     settings = {"server.drain_timeout": "30s"}
 
     def test_kept_connections_are_told_that_it_stops(self):
-        slow = self.api.register(endpoint_url=self.upstream.url("/delay/4000"))
+        slow = self.api.register(endpoint_url=self.upstream.url("/sse"))
         self.api.beat(slow)
         path = "/api/proxy/" + self.api.connect(self.agent, slow)["id"]
         kept = []
@@ -323,7 +323,7 @@ class Stopping(Matrix):
             kept.append((api, row, method, target, body))
         call = Together(lambda: Client(self.daemon, self.agent["token"]).post(path, {}))
         wait_for(
-            lambda: any(r.target.startswith("/delay") for r in self.upstream.requests),
+            lambda: any(r.target.startswith("/sse") for r in self.upstream.requests),
             5,
             "a call under way",
         )
@@ -332,6 +332,7 @@ class Stopping(Matrix):
         for api, row, method, target, body in kept:
             with self.subTest(operation=row["operationId"]):
                 self.assertEqual(api.call(method, target, body).code, word(target, "DRAINING"))
+        self.upstream.events.put(None)
         self.assertEqual(call.wait()[0].status, 200)
 
 

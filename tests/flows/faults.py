@@ -8,7 +8,7 @@ import time
 
 from client import Client
 from flow import Flow, Locked, Together
-from rosterd import alive, resume, wait_for
+from rosterd import PATIENCE, alive, resume, wait_for
 from upstream import Upstream
 
 
@@ -117,7 +117,8 @@ class Database(Flow):
         self.assertFalse(load.faults, load.faults[:3])
         self.assertEqual(load.outcomes() - allowed, set())
         self.assertIn((503, "DATABASE_UNAVAILABLE"), load.outcomes())
-        self.assertLess(max(load.slow)[0], 8, max(load.slow))
+        # Well below the outage of twenty seconds: nobody waits for its end.
+        self.assertLess(max(load.slow)[0], 6 + 2 * PATIENCE, max(load.slow))
 
     def transitions(self):
         """Of agents that were online before the fault and beat all the time."""
@@ -137,8 +138,8 @@ class Database(Flow):
         try:
             time.sleep(3)
             self.assertEqual(self.api.get("/healthz").status, 200)
-            self.assertEqual(self.api.get("/readyz").status, 503)
-            time.sleep(17)
+            wait_for(lambda: self.api.get("/readyz").status == 503, 3, "not ready")
+            time.sleep(max(0, down + 20 - time.monotonic()))
         finally:
             resume(stopped)
         up = time.monotonic()
@@ -147,9 +148,10 @@ class Database(Flow):
         load.finish()
         self.check(load, down, up)
         self.assertEqual(self.transitions(), before)
+        # Another session of the pool may still wait, so what is looked at is the answer that came.
         target = "/api/agents/" + self.caller["id"]
-        wait_for(lambda: self.api.get(target).status == 200, 5, "the agent can be read")
-        self.assertEqual(self.state(self.caller)["status"], "online")
+        found = wait_for(lambda: self.api.get(target).json.get("presence"), 5, "it can be read")
+        self.assertEqual(found["status"], "online")
 
     def test_a_database_that_is_killed(self):
         load = Load(self, self.upstream)

@@ -44,10 +44,13 @@ class Silence(Mesh):
     def test_heartbeats_are_signs_of_life(self):
         agent = self.agent()
         agent.connect()
+        late, last = 0, time.monotonic()
         for _ in range(8):
             agent.beat()
             time.sleep(0.4)
-        self.assertTrue(agent.socket.is_quiet(0.1), "no ping was needed")
+            late, last = max(late, time.monotonic() - last), time.monotonic()
+        # A machine that held up the beats themselves earned its ping.
+        self.assertTrue(agent.socket.is_quiet(0.1) or late > 0.9, "no ping was needed")
         self.assertEqual(self.row(agent)["connection"], "online")
 
     def test_without_hello_it_ends(self):
@@ -94,7 +97,7 @@ class Stops(Mesh):
 
     def test_a_handshake_while_it_stops_is_told(self):
         agent, busy = self.agent(), self.ready()
-        call = Together(lambda: self.dispatch(busy, "slow", {"seconds": 1}))
+        call = Together(lambda: self.dispatch(busy, "slow", {"seconds": PATIENCE}))
         wait_for(lambda: busy.got, 5, "it is there")
         # A connection that was there already: new ones are not taken.
         sock = socket.create_connection(self.daemon.address, 10)

@@ -5,10 +5,17 @@ import time
 
 from client import Client, now_ms
 from flow import Flow
-from rosterd import wait_for
+from rosterd import PATIENCE, wait_for
 from upstream import Upstream, closed_port
 
-FAST = {"presence.window": "2s", "presence.offline": "4s", "presence.interval": "1s"}
+# Long enough that a machine that stands still for a moment changes nobody.
+WINDOW = 1 + PATIENCE
+OFFLINE = 2 * WINDOW
+FAST = {
+    "presence.window": "%ds" % WINDOW,
+    "presence.offline": "%ds" % OFFLINE,
+    "presence.interval": "1s",
+}
 
 
 class Silence(Flow):
@@ -36,7 +43,7 @@ class Silence(Flow):
 
     def test_heartbeats_keep_an_agent_online(self):
         agent = self.api.register()
-        end = time.monotonic() + 5
+        end = time.monotonic() + OFFLINE + 1
         while time.monotonic() < end:
             self.api.beat(agent)
             self.assertEqual(self.state(agent)["status"], "online")
@@ -46,7 +53,7 @@ class Silence(Flow):
 
     def test_one_that_was_never_seen_stays_so(self):
         agent = self.api.register()
-        time.sleep(3)
+        time.sleep(WINDOW + 1)
         state = self.state(agent)
         self.assertEqual((state["status"], state["reason"]), ("offline", "never_seen"))
         rows = self.api.get("/api/status-transitions?agent_id=" + agent["id"]).json["data"]
@@ -56,7 +63,7 @@ class Silence(Flow):
         agent = self.api.register()
         self.api.beat(agent)
         self.api.beat(agent, {"status": "offline"})
-        time.sleep(3)
+        time.sleep(WINDOW + 1)
         self.assertEqual(self.state(agent)["reason"], "told_offline")
 
 
@@ -102,7 +109,14 @@ class Windows(Flow):
 
 
 class Restart(Flow):
-    settings = {**FAST, "health.enabled": "no"}
+    # A window that is not over before the daemon is up and was asked.
+    window = 4 * PATIENCE
+    settings = {
+        "presence.window": "%ds" % window,
+        "presence.offline": "%ds" % (window + 1),
+        "presence.interval": "1s",
+        "health.enabled": "no",
+    }
 
     def test_a_restart_changes_nobody(self):
         agents = [self.api.register() for _ in range(5)]
@@ -110,7 +124,7 @@ class Restart(Flow):
             self.api.beat(agent)
         before = self.daemon.psql("SELECT count(*) FROM status_transitions")
         self.daemon.kill9()
-        time.sleep(4.5)  # longer than every window
+        time.sleep(self.window + 1.5)  # longer than every window
         self.daemon.start()
         type(self).api = Client(self.daemon)
         for agent in agents:

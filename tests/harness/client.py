@@ -235,7 +235,9 @@ class Client:
     def exchange(self, method, target, body, headers):
         for attempt in (0, 1):
             if self.link is not None and self.link.sock is not None:
-                if select.select([self.link.sock], [], [], 0)[0]:
+                ready = select.poll()
+                ready.register(self.link.sock, select.POLLIN)
+                if ready.poll(0):
                     self.close()  # closed meanwhile: idle for too long
             fresh = self.link is None
             if fresh:

@@ -20,6 +20,7 @@ REPORTS = (
     '"event":"requests_left"',
 )
 PATIENCE = float(os.environ.get("ROSTERD_TEST_PATIENCE", "1"))  # for slow builds and machines
+TEMPLATE = os.environ.get("ROSTERD_FLOW_TEMPLATE")  # made by template.py
 
 
 class Failed(AssertionError):
@@ -84,6 +85,12 @@ class Daemon:
         self.listen = "127.0.0.1:0"
         self.process = None
         self.ready = {}
+
+    def prepared(self):
+        """Begins with a copy of a data directory that was started once, when there is one."""
+        if TEMPLATE and os.path.isdir(TEMPLATE):
+            subprocess.run(["cp", "-a", TEMPLATE, self.data], check=True)
+        return self
 
     def start(self, seconds=60):
         return self.launch().wait_ready(seconds)
