@@ -274,8 +274,11 @@ open_threads(struct app *app, struct err *err)
     app->listener = listener_open(s, err);
     if (app->listener == NULL)
         return false;
+    if (!open_loops(app, n, fds, err))
+        return false;
+    /* Last: from its first round on, the silence of agents counts, and they must be able to speak. */
     app->timer = timer_open(s, err);
-    return app->timer != NULL && open_loops(app, n, fds, err);
+    return app->timer != NULL;
 }
 
 /* In reverse; what was never made is passed over. */
