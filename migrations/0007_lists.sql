@@ -6,7 +6,8 @@ CREATE EXTENSION IF NOT EXISTS btree_gin;
 DROP INDEX agents_living;
 CREATE INDEX agents_life_page ON agents (org_id, life, created_at DESC, id DESC);
 -- The types and owners of /api/v1; an agent of another dialect is "custom" there and has no owner.
-CREATE INDEX agents_type_page ON agents (org_id, coalesce(agent_type, 7), created_at DESC, id DESC);
+CREATE INDEX agents_type_page ON agents (org_id, coalesce(agent_type, 7), created_at DESC, id DESC)
+    INCLUDE (agent_type); -- for it alone the expression is read from the index
 CREATE INDEX agents_owner_page ON agents (org_id, owner, created_at DESC, id DESC)
     WHERE owner IS NOT NULL;
 -- Rare words and categories in one organization, however many others have them. What was inserted

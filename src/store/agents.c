@@ -74,6 +74,9 @@ static const struct db_col columns[] = {
 #define OF_NAME                                                                                    \
     " AND ($6::text IS NULL OR a.name ILIKE $6::text OR a.permanent_id = $7::text"                 \
     " OR a.id = $8::uuid)"
+/* Looked up for each agent, whatever the planner thinks of the state: there is no index by it,
+ * since heartbeats change it. */
+#define ITS_PRESENCE " CROSS JOIN LATERAL (SELECT * FROM presence WHERE agent_id = a.id OFFSET 0) p"
 /* $9 state, $10 limit. */
 #define OF_STATE " AND ($9::int = -1 OR p.state = $9::int)"
 
@@ -199,8 +202,7 @@ const struct stmt store_agents_stmts[] = {
     [LIST] = { "agents_list", SELECT_AGENTS BEHIND NEWEST " LIMIT $4::bigint", &row },
     /* In order, until the page is full or enough was looked at: what is rare would take long. */
     [WALK] = { "agents_walk",
-        "SELECT " COLUMNS " FROM " WALKED("*") " JOIN presence p ON p.agent_id = a.id"
-        " WHERE true" OF_CATEGORY OF_NAME OF_STATE NEWEST " LIMIT $10::bigint",
+        "SELECT " COLUMNS " FROM " WALKED("*") ITS_PRESENCE " WHERE true" OF_CATEGORY OF_NAME OF_STATE NEWEST " LIMIT $10::bigint",
         &row },
     /* What has each word ($6) would have to be read to find the few that have them in one piece. */
     [WALK_END] = { "agents_walk_end",
@@ -216,7 +218,7 @@ const struct stmt store_agents_stmts[] = {
     /* All there is, by the index, and sorted then: what is frequent would take long. */
     [LIST_FOUND] = { "agents_list_found",
         "WITH a AS MATERIALIZED (SELECT a.* FROM agents a" BEHIND OF_LIFE OF_CATEGORY OF_NAME
-        " LIMIT 1001) SELECT " COLUMNS " FROM a JOIN presence p ON p.agent_id = a.id"
+        " LIMIT 1001) SELECT " COLUMNS " FROM a" ITS_PRESENCE
         " WHERE true" OF_STATE NEWEST " LIMIT $10::bigint",
         &row },
     [UPDATE] = { "agents_update",
