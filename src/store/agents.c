@@ -202,7 +202,8 @@ const struct stmt store_agents_stmts[] = {
     [LIST] = { "agents_list", SELECT_AGENTS BEHIND NEWEST " LIMIT $4::bigint", &row },
     /* In order, until the page is full or enough was looked at: what is rare would take long. */
     [WALK] = { "agents_walk",
-        "SELECT " COLUMNS " FROM " WALKED("*") ITS_PRESENCE " WHERE true" OF_CATEGORY OF_NAME OF_STATE NEWEST " LIMIT $10::bigint",
+        "SELECT " COLUMNS " FROM " WALKED("*") ITS_PRESENCE
+        " WHERE true" OF_CATEGORY OF_NAME OF_STATE NEWEST " LIMIT $10::bigint",
         &row },
     /* What has each word ($6) would have to be read to find the few that have them in one piece. */
     [WALK_END] = { "agents_walk_end",

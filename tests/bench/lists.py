@@ -1,5 +1,6 @@
 """The lane of lists: pages and searches of a million agents; start and memory with as many."""
 import statistics
+import subprocess
 
 from lanes import LANES, Contender, compare, starts
 from peers import Registry, Serve, Wrong, wrk
@@ -41,7 +42,9 @@ END $$;
 
 
 def fill(registry, n):
-    registry.sql(FILL.format(n=n, org=registry.organization, small=SMALL_ORG))
+    script = FILL.format(n=n, org=registry.organization, small=SMALL_ORG)
+    command = ["psql", "-Xq1", "-v", "ON_ERROR_STOP=1", "-d", registry.database]
+    subprocess.run(command, input=script, text=True, check=True, timeout=3600)
     registry.sql("VACUUM ANALYZE agents")
     registry.sql("VACUUM ANALYZE presence")
 
