@@ -88,7 +88,10 @@ enum org_state {
     ORG_DELETED,
 };
 
-/* A page that is counted: what /api/v1 lists give. */
+/* Lists that are counted end there: the cost of a page grows with its number. */
+enum { NUMBERED_MAX = 100000 };
+
+/* A page that is counted: what /api/v1 lists give. total is NUMBERED_MAX at most. */
 struct numbered_page {
     struct list data;
     int64_t total, page, limit;

@@ -38,6 +38,21 @@ struct agent_after {
     const char *id;
 };
 
+enum { AGENTS_WALK = 1000 }; /* rows that are looked at for one page of a filtered list */
+
+struct agent_search {
+    const char *org;
+    struct agent_after after;
+    struct agent_filter filter; /* its cursor is not looked at */
+};
+
+/* The rows that were looked at for a page. */
+struct agent_walk {
+    int64_t n;               /* less than AGENTS_WALK: there are no more           */
+    int64_t likely;          /* of them, those that an index would have to look at */
+    struct agent_after last; /* the last of them                                   */
+};
+
 /* An agent whose endpoint is to be checked. */
 struct agent_probe {
     const char *id, *org_id;
@@ -65,10 +80,28 @@ struct agent_row *store_agents_lock(struct db_tx *tx, const char *org, struct ag
 struct agent_row *store_agents_share(struct db_tx *tx, const char *org, struct agent_key key,
                                      struct arena *mem, struct err *err) MUST_CHECK;
 
-/* One page, newest first, at most limit rows: a list of struct agent_row; NULL on failure. */
-struct list *store_agents_list(struct db_tx *tx, const char *org, const struct agent_filter *filter,
-                               const struct agent_after *after, struct arena *mem,
+/* The newest rows behind after, at most limit: a list of struct agent_row; NULL on failure. */
+struct list *store_agents_list(struct db_tx *tx, const char *org, const struct agent_after *after,
+                               int64_t limit, struct arena *mem, struct err *err) MUST_CHECK;
+
+/* As store_agents_list, of the next AGENTS_WALK rows of that life those that the filter lets pass.
+ */
+struct list *store_agents_walk(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
                                struct err *err) MUST_CHECK;
+
+/* What those rows are; words: what an index would have to have found of each name. */
+struct agent_walk *store_agents_walk_end(struct db_tx *tx, const struct agent_search *s,
+                                         const struct texts *words, struct arena *mem,
+                                         struct err *err) MUST_CHECK;
+
+/* How many there are behind after, of whatever state; more than AGENTS_WALK are not counted. -1 on
+ * failure. */
+int64_t store_agents_count_found(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
+                                 struct err *err) MUST_CHECK;
+
+/* Those that store_agents_count_found counts, in order; right if they were all counted. */
+struct list *store_agents_list_found(struct db_tx *tx, const struct agent_search *s,
+                                     struct arena *mem, struct err *err) MUST_CHECK;
 
 /* Writes what its owner may edit. */
 struct agent_row *store_agents_update(struct db_tx *tx, const struct agent *agent,

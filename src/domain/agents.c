@@ -166,24 +166,81 @@ agents_lock(struct unit *u, struct db_tx *tx, const char *ref, int64_t if_match,
     return agents_draw(u, row, err);
 }
 
-/* One row more than the page holds. A search is planned each time anew: the plan that serves a
- * frequent word would read everything for a rare one. */
+/* ---- lists ---- */
+
+/* As in pg_trgm: of what has no three letters or digits in a row, no index knows anything. */
+enum { TRIGRAM = 3, WORDS_MOST = 16 };
+/* Of AGENTS_WALK rows: when more look as if they would do, an index would find too many. */
+enum { LIKELY_MOST = 4 };
+
+static bool
+in_word(char c)
+{
+    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
+/* The words of q that have a trigram. */
+static struct texts
+words_of(const char *q, struct arena *mem)
+{
+    struct texts words = { arena_alloc(mem, WORDS_MOST * sizeof(char *)), 0 };
+
+    while (q != NULL && *q != '\0' && words.n < WORDS_MOST) {
+        size_t n = 0, letters = 0;
+
+        for (; in_word(q[n]); n++)
+            letters += ((unsigned char)q[n] & 0xc0) != 0x80;
+        if (letters >= TRIGRAM)
+            words.v[words.n++] = arena_textn(mem, q, n);
+        q += n == 0 ? 1 : n;
+    }
+    return words;
+}
+
+/* What a filter lets pass when the next rows in order did not fill the page: all of it by an index
+ * if that is little, otherwise what was found, and the place where the search goes on. */
+static const struct list *
+read_rest(struct unit *u, struct db_tx *tx, const struct agent_search *s, const struct list *found,
+          struct agent_after *next, struct err *err)
+{
+    const struct texts words = words_of(s->filter.q, u->mem);
+    const struct agent_walk *walk = store_agents_walk_end(tx, s, &words, u->mem, err);
+
+    if (walk == NULL)
+        return NULL;
+    if (walk->n < AGENTS_WALK)
+        return found;
+    if (walk->likely <= LIKELY_MOST && (words.n > 0 || s->filter.task_category != NULL)) {
+        int64_t n = store_agents_count_found(tx, s, u->mem, err);
+
+        if (n < 0)
+            return NULL;
+        if (n <= AGENTS_WALK)
+            return store_agents_list_found(tx, s, u->mem, err);
+    }
+    *next = walk->last;
+    return found;
+}
+
+/* One row more than the page holds, or fewer; next is set when fewer are not all. Statements of a
+ * filtered list are planned each time anew: which index serves hangs on the filter. */
 static const struct list *
 read_page(struct unit *u, const struct agent_filter *filter, const struct cursor *cursor,
-          struct err *err)
+          struct agent_after *next, struct err *err)
 {
-    const struct agent_after after = { cursor->number, cursor->id };
-    struct agent_filter more = *filter;
-    const char *org = u->by->org_text;
+    struct agent_search s = { u->by->org_text, { cursor->number, cursor->id }, *filter };
 
-    more.limit = filter->limit + 1;
-    if (filter->q == NULL)
-        return store_agents_list(db_single(u->db), org, &more, &after, u->mem, err);
+    s.filter.limit++;
+    if (filter->q == NULL && filter->life == -1 && filter->status == -1 &&
+        filter->task_category == NULL)
+        return store_agents_list(db_single(u->db), s.org, &s.after, s.filter.limit, u->mem, err);
 
     struct db_tx *tx DB_SCOPED = db_begin(u->db, err);
     if (tx == NULL || !store_agents_plan_each(tx, u->mem, err))
         return NULL;
-    const struct list *rows = store_agents_list(tx, org, &more, &after, u->mem, err);
+    const struct list *rows = store_agents_walk(tx, &s, u->mem, err);
+    if (rows != NULL && rows->n <= (size_t)filter->limit)
+        rows = read_rest(u, tx, &s, rows, next, err);
     return rows != NULL && db_commit(tx, err) ? rows : NULL;
 }
 
@@ -191,11 +248,12 @@ struct page *
 agents_list(struct unit *u, const struct agent_filter *filter, struct err *err)
 {
     struct cursor cursor;
+    struct agent_after next = { 0 };
 
     if (!cursor_read(filter->cursor, 'a', true, &cursor, u->mem, err))
         return NULL;
 
-    const struct list *rows = read_page(u, filter, &cursor, err);
+    const struct list *rows = read_page(u, filter, &cursor, &next, err);
     if (rows == NULL)
         return NULL;
 
@@ -206,7 +264,11 @@ agents_list(struct unit *u, const struct agent_filter *filter, struct err *err)
     if (page->has_more) {
         const struct agent_row *last = page->data.v[page->data.n - 1];
 
-        cursor = (struct cursor){ last->created_us, last->agent.id };
+        next = (struct agent_after){ last->created_us, last->agent.id };
+    }
+    if (next.id != NULL) {
+        cursor = (struct cursor){ next.created_us, next.id };
+        page->has_more = true;
         page->next = cursor_write('a', &cursor, u->mem);
     }
     return page;

@@ -74,13 +74,16 @@ identities_list(struct unit *u, const struct identity_filter *filter, struct err
 {
     const char *org = u->by->org_text;
     struct numbered_page *page = ARENA_NEW(u->mem, struct numbered_page);
-    const struct list *rows = store_identities_list(db_single(u->db), org, filter, u->mem, err);
+    struct db_tx *tx DB_SCOPED = db_begin(u->db, err);
 
+    if (tx == NULL || !store_agents_plan_each(tx, u->mem, err))
+        return NULL;
+    const struct list *rows = store_identities_list(tx, org, filter, u->mem, err);
     if (rows == NULL)
         return NULL;
     *page = (struct numbered_page){ .data = *rows, .page = filter->page, .limit = filter->limit };
-    page->total = store_identities_count(db_single(u->db), org, filter, u->mem, err);
-    return page->total < 0 ? NULL : page;
+    page->total = store_identities_count(tx, org, filter, u->mem, err);
+    return page->total >= 0 && db_commit(tx, err) ? page : NULL;
 }
 
 /* ---- registering ---- */

@@ -59,17 +59,26 @@ static const struct db_col columns[] = {
 #define SELECT_AGENTS "SELECT " COLUMNS " FROM agents a JOIN presence p ON p.agent_id = a.id"
 #define OF_ORG        " WHERE a.org_id = $1::uuid AND (a.id = $2::uuid OR a.permanent_id = $3)"
 
-/* $1 org, $2 life, $3 state, $4 task category, $5 and $6 where the page begins, $7 limit. The
- * bound is a plain comparison of rows, never "IS NULL OR", so that it is the start of the index
- * scan whatever page is asked for. */
-#define LIST_FILTER                                                                                \
-    " WHERE a.org_id = $1::uuid AND ($2::int = -1 OR a.life = $2::int)"                            \
-    " AND ($3::int = -1 OR p.state = $3::int)"                                                     \
-    " AND ($4::text IS NULL OR $4::text = ANY (a.task_categories))"                                \
-    " AND (a.created_at, a.id) <"                                                                  \
-    " (coalesce(from_us(nullif($5::bigint, 0)), 'infinity'),"                                      \
-    " coalesce($6::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))"
-#define LIST_ORDER " ORDER BY a.created_at DESC, a.id DESC LIMIT $7::bigint"
+/* $1 org, $2 and $3 where the page begins, $4 life. The bound is a plain comparison of rows, never
+ * "IS NULL OR", so that it is the start of the index scan whatever page is asked for. */
+#define BEHIND                                                                                     \
+    " WHERE a.org_id = $1::uuid AND (a.created_at, a.id) <"                                        \
+    " (coalesce(from_us(nullif($2::bigint, 0)), 'infinity'),"                                      \
+    " coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))"
+#define OF_LIFE " AND ($4::int = -1 OR a.life = $4::int)"
+#define NEWEST  " ORDER BY a.created_at DESC, a.id DESC"
+/* As many of them as one page looks at: AGENTS_WALK. */
+#define WALKED(columns) "(SELECT " columns " FROM agents a" BEHIND OF_LIFE NEWEST " LIMIT 1000) a"
+/* $5 category, $6 part of the name, $7 permanent id, $8 UUID: what an index finds. */
+#define OF_CATEGORY " AND ($5::text IS NULL OR a.task_categories @> ARRAY[$5::text])"
+#define OF_NAME                                                                                    \
+    " AND ($6::text IS NULL OR a.name ILIKE $6::text OR a.permanent_id = $7::text"                 \
+    " OR a.id = $8::uuid)"
+/* Looked up for each agent, whatever the planner thinks of the state: there is no index by it,
+ * since heartbeats change it. */
+#define ITS_PRESENCE " CROSS JOIN LATERAL (SELECT * FROM presence WHERE agent_id = a.id OFFSET 0) p"
+/* $9 state, $10 limit. */
+#define OF_STATE " AND ($9::int = -1 OR p.state = $9::int)"
 
 static const struct db_shape row = DB_SHAPE(struct agent_row, columns);
 
@@ -108,6 +117,25 @@ static const struct db_col probe_columns[] = {
 
 static const struct db_shape probe_row = DB_SHAPE(struct agent_probe, probe_columns);
 
+static const struct db_col walk_columns[] = {
+    { INT_AT(struct agent_walk, n) },
+    { INT_AT(struct agent_walk, likely) },
+    { INT_AT(struct agent_walk, last.created_us) },
+    { TEXT_AT(struct agent_walk, last.id) },
+};
+
+static const struct db_shape walk_row = DB_SHAPE(struct agent_walk, walk_columns);
+
+struct counted {
+    int64_t n;
+};
+
+static const struct db_col count_columns[] = {
+    { INT_AT(struct counted, n) },
+};
+
+static const struct db_shape count_row = DB_SHAPE(struct counted, count_columns);
+
 struct setting {
     const char *value;
 };
@@ -126,13 +154,18 @@ static const struct db_clash clashes[] = {
     DB_CLASH_END,
 };
 
+_Static_assert(AGENTS_WALK == 1000, "the statements have it as a literal, and one more");
+
 enum {
     INSERT,
     FIND,
     LOCK,
     SHARE,
     LIST,
-    SEARCH,
+    WALK,
+    WALK_END,
+    COUNT_FOUND,
+    LIST_FOUND,
     UPDATE,
     SET_TOKEN,
     SET_LIFE,
@@ -166,10 +199,28 @@ const struct stmt store_agents_stmts[] = {
     [FIND] = { "agents_find", SELECT_AGENTS OF_ORG, &row },
     [LOCK] = { "agents_lock", SELECT_AGENTS OF_ORG " FOR NO KEY UPDATE OF a", &row },
     [SHARE] = { "agents_share", SELECT_AGENTS OF_ORG " FOR SHARE OF a", &row },
-    [LIST] = { "agents_list", SELECT_AGENTS LIST_FILTER LIST_ORDER, &row },
-    [SEARCH] = { "agents_search",
-        SELECT_AGENTS LIST_FILTER
-        " AND (a.name ILIKE $8::text OR a.permanent_id = $9::text OR a.id = $10::uuid)" LIST_ORDER,
+    [LIST] = { "agents_list", SELECT_AGENTS BEHIND NEWEST " LIMIT $4::bigint", &row },
+    /* In order, until the page is full or enough was looked at: what is rare would take long. */
+    [WALK] = { "agents_walk",
+        "SELECT " COLUMNS " FROM " WALKED("*") ITS_PRESENCE
+        " WHERE true" OF_CATEGORY OF_NAME OF_STATE NEWEST " LIMIT $10::bigint",
+        &row },
+    /* What has each word ($6) would have to be read to find the few that have them in one piece. */
+    [WALK_END] = { "agents_walk_end",
+        "SELECT count(*), count(*) FILTER (WHERE true" OF_CATEGORY
+        " AND a.name ILIKE ALL ($6::text[])), us(min(a.created_at)),"
+        " (array_agg(a.id ORDER BY a.created_at, a.id))[1]"
+        " FROM " WALKED("a.id, a.created_at, a.name, a.task_categories"),
+        &walk_row },
+    [COUNT_FOUND] = { "agents_count_found",
+        "SELECT count(*) FROM (SELECT FROM agents a" BEHIND OF_LIFE OF_CATEGORY OF_NAME
+        " LIMIT 1001) found",
+        &count_row },
+    /* All there is, by the index, and sorted then: what is frequent would take long. */
+    [LIST_FOUND] = { "agents_list_found",
+        "WITH a AS MATERIALIZED (SELECT a.* FROM agents a" BEHIND OF_LIFE OF_CATEGORY OF_NAME
+        " LIMIT 1001) SELECT " COLUMNS " FROM a" ITS_PRESENCE
+        " WHERE true" OF_STATE NEWEST " LIMIT $10::bigint",
         &row },
     [UPDATE] = { "agents_update",
         "WITH a AS (UPDATE agents SET name = $3::text, endpoint_url_sealed = $4::bytea,"
@@ -298,26 +349,71 @@ pattern_of(const char *part, struct arena *mem)
 }
 
 struct list *
-store_agents_list(struct db_tx *tx, const char *org, const struct agent_filter *filter,
-                  const struct agent_after *after, struct arena *mem, struct err *err)
+store_agents_list(struct db_tx *tx, const char *org, const struct agent_after *after, int64_t limit,
+                  struct arena *mem, struct err *err)
+{
+    return store_all(
+        tx, &store_agents_stmts[LIST],
+        DB_ARGS(DB_TEXT(org), DB_INT(after->created_us), DB_TEXT(after->id), DB_INT(limit)), mem,
+        err);
+}
+
+/* $1–$10; q of the filter as a pattern, and as an id if it is one. */
+#define FILTER_ARGS(org, after, filter, pattern, uuid)                                             \
+    DB_TEXT(org), DB_INT((after)->created_us), DB_TEXT((after)->id), DB_INT((filter)->life),       \
+        DB_TEXT((filter)->task_category), DB_TEXT(pattern), DB_TEXT((filter)->q), DB_TEXT(uuid),   \
+        DB_INT((filter)->status), DB_INT((filter)->limit)
+
+static struct list *
+filtered(struct db_tx *tx, int which, const struct agent_search *s, struct arena *mem,
+         struct err *err)
 {
     struct uuid uuid;
-    const char *q = filter->q;
-    const struct db_arg args[] = {
-        DB_TEXT(org),
-        DB_INT(filter->life),
-        DB_INT(filter->status),
-        DB_TEXT(filter->task_category),
-        DB_INT(after->created_us),
-        DB_TEXT(after->id),
-        DB_INT(filter->limit),
-        DB_TEXT(q == NULL ? NULL : pattern_of(q, mem)),
-        DB_TEXT(q),
-        DB_TEXT(q != NULL && ids_uuid_read(q, &uuid) ? q : NULL),
-    };
-    const struct db_args all = { args, q == NULL ? 7 : COUNT(args) };
+    const char *q = s->filter.q;
+    const char *pattern = q == NULL ? NULL : pattern_of(q, mem);
+    const char *id = q != NULL && ids_uuid_read(q, &uuid) ? q : NULL;
+    const struct db_arg args[] = { FILTER_ARGS(s->org, &s->after, &s->filter, pattern, id) };
 
-    return store_all(tx, &store_agents_stmts[q == NULL ? LIST : SEARCH], all, mem, err);
+    return store_all(tx, &store_agents_stmts[which],
+                     (struct db_args){ args, which == COUNT_FOUND ? 8 : COUNT(args) }, mem, err);
+}
+
+struct list *
+store_agents_walk(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
+                  struct err *err)
+{
+    return filtered(tx, WALK, s, mem, err);
+}
+
+struct agent_walk *
+store_agents_walk_end(struct db_tx *tx, const struct agent_search *s, const struct texts *words,
+                      struct arena *mem, struct err *err)
+{
+    struct texts patterns = { arena_alloc(mem, (words->n + 1) * sizeof(char *)), words->n };
+
+    for (size_t i = 0; i < words->n; i++)
+        patterns.v[i] = pattern_of(words->v[i], mem);
+    return db_one(tx, &store_agents_stmts[WALK_END],
+                  DB_ARGS(DB_TEXT(s->org), DB_INT(s->after.created_us), DB_TEXT(s->after.id),
+                          DB_INT(s->filter.life), DB_TEXT(s->filter.task_category),
+                          DB_TEXTS(&patterns)),
+                  mem, err);
+}
+
+int64_t
+store_agents_count_found(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
+                         struct err *err)
+{
+    const struct list *rows = filtered(tx, COUNT_FOUND, s, mem, err);
+
+    return rows == NULL ? -1 : ((const struct counted *)rows->v[0])->n;
+}
+
+struct list *
+store_agents_list_found(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
+                        struct err *err)
+{
+    return filtered(tx, LIST_FOUND, s, mem, err);
 }
 
 struct agent_row *

@@ -1,6 +1,7 @@
 /* SQL for audit_events. */
 #include "store/audit.h"
 
+#include "model/identity.h"
 #include "store_priv.h"
 
 static const struct db_col columns[] = {
@@ -69,9 +70,12 @@ const struct stmt store_audit_stmts[] = {
     [LIST_OF_AGENT] = { "audit_list_of_agent",
         SELECT_PAGE FILTER " AND e.agent_id = $9::uuid" PAGE,
         &store_audit_event_row },
-    [COUNT_ALL] = { "audit_count", "SELECT count(*) FROM audit_events e" FILTER, &number_row },
+    [COUNT_ALL] = { "audit_count",
+        "SELECT count(*) FROM (SELECT FROM audit_events e" FILTER " LIMIT 100000) found",
+        &number_row },
     [COUNT_OF_AGENT] = { "audit_count_of_agent",
-        "SELECT count(*) FROM audit_events e" FILTER OF_AGENT, &number_row },
+        "SELECT count(*) FROM (SELECT FROM audit_events e" FILTER OF_AGENT " LIMIT 100000) found",
+        &number_row },
     [FIND] = { "audit_find",
         SELECT_EVENTS "audit_events e WHERE e.id = $1::uuid"
         " AND e.org_id = coalesce($2::uuid, e.org_id)"
@@ -83,6 +87,8 @@ const struct stmt store_audit_stmts[] = {
     STMT_END,
 };
 /* clang-format on */
+
+_Static_assert(NUMBERED_MAX == 100000, "the statements have it as a literal");
 
 bool
 store_audit_insert(struct db_tx *tx, const struct audit_new *event, struct arena *mem,
@@ -115,8 +121,9 @@ struct list *
 store_audit_list(struct db_tx *tx, const struct audit_filter *filter, int64_t kept_ms,
                  struct arena *mem, struct err *err)
 {
+    int64_t offset = (filter->page - 1) * filter->limit;
     const struct db_arg args[] = { FILTER_ARGS(filter, kept_ms), DB_INT(filter->limit),
-                                   DB_INT((filter->page - 1) * filter->limit),
+                                   DB_INT(offset < NUMBERED_MAX ? offset : NUMBERED_MAX),
                                    DB_TEXT(filter->agent_id) };
     bool all = filter->agent_id == NULL;
 

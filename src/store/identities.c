@@ -29,11 +29,14 @@ static const struct db_col columns[] = {
     " coalesce(agent_type, 7), coalesce(version, '0.0.0'), scopes, coalesce(owner, ''),"           \
     " coalesce(deployment_env, 2), life, " STATUS ", is_public, ms(created_at), ms(updated_at)"
 
-/* $1 org, $2 owner, $3 type, $4 status */
+/* $1 org, $2 owner, $3 type, $4 status: planned for these, each filter has an index in the order of
+ * the list. */
 #define FILTER                                                                                     \
     " FROM agents WHERE org_id = $1::uuid AND ($2::text IS NULL OR owner = $2::text)"              \
     " AND ($3::int = -1 OR coalesce(agent_type, 7) = $3::int)"                                     \
-    " AND ($4::int = -1 OR " STATUS " = $4::int)"
+    " AND ($4::int <> 0 OR life = 0) AND ($4::int <> 1 OR life IN (1, 3))"                         \
+    " AND ($4::int <> 2 OR life = 2)"
+#define NEWEST " ORDER BY created_at DESC, id DESC"
 
 static const struct db_shape row = DB_SHAPE(struct identity, columns);
 
@@ -61,7 +64,19 @@ static const struct db_clash clashes[] = {
     DB_CLASH_END,
 };
 
-enum { CAPS, INSERT, COUNT_LIVING, FIND, LOCK, LIST, COUNT_ALL, UPDATE, RETIRE_SECRETS, FOLD };
+enum {
+    CAPS,
+    INSERT,
+    COUNT_LIVING,
+    FIND,
+    LOCK,
+    LIST,
+    COUNT_ALL,
+    COUNT_FOUND,
+    UPDATE,
+    RETIRE_SECRETS,
+    FOLD,
+};
 
 /* clang-format off */
 const struct stmt store_identities_stmts[] = {
@@ -88,11 +103,17 @@ const struct stmt store_identities_stmts[] = {
     [FIND] = { "identities_find", "SELECT " COLUMNS " FROM agents WHERE id = $1::uuid", &row },
     [LOCK] = { "identities_lock",
         "SELECT " COLUMNS " FROM agents WHERE id = $1::uuid FOR NO KEY UPDATE", &row },
+    /* What lies before the page is passed over in the index. */
     [LIST] = { "identities_list",
-        "SELECT " COLUMNS FILTER
-        " ORDER BY created_at DESC, id DESC LIMIT $5::bigint OFFSET $6::bigint",
+        "SELECT " COLUMNS " FROM (SELECT id AS one" FILTER NEWEST
+        " LIMIT $5::bigint OFFSET $6::bigint) p JOIN agents ON id = one" NEWEST,
         &row },
-    [COUNT_ALL] = { "identities_count", "SELECT count(*)" FILTER, &count_row },
+    [COUNT_ALL] = { "identities_count",
+        "SELECT least(100000, " STORE_LIVING("$1::uuid") " + (SELECT count(*) FROM"
+        " (SELECT FROM agents WHERE org_id = $1::uuid AND life = 2 LIMIT 100000) revoked))",
+        &count_row },
+    [COUNT_FOUND] = { "identities_count_found",
+        "SELECT count(*) FROM (SELECT" FILTER " LIMIT 100000) found", &count_row },
     [UPDATE] = { "identities_update",
         "UPDATE agents SET agent_type = $2::smallint, version = $3::text, scopes = $4::text[],"
         " owner = $5::text, deployment_env = $6::smallint, row_version = row_version + 1,"
@@ -112,6 +133,8 @@ const struct stmt store_identities_stmts[] = {
     STMT_END,
 };
 /* clang-format on */
+
+_Static_assert(NUMBERED_MAX == 100000, "the statements have it as a literal");
 
 static int64_t
 counted(struct db_tx *tx, int which, struct db_args args, struct arena *mem, struct err *err)
@@ -172,10 +195,12 @@ struct list *
 store_identities_list(struct db_tx *tx, const char *org, const struct identity_filter *filter,
                       struct arena *mem, struct err *err)
 {
+    int64_t offset = (filter->page - 1) * filter->limit;
+
     return store_all(tx, &store_identities_stmts[LIST],
                      DB_ARGS(DB_TEXT(org), DB_TEXT(filter->owner), DB_INT(filter->type),
                              DB_INT(filter->status), DB_INT(filter->limit),
-                             DB_INT((filter->page - 1) * filter->limit)),
+                             DB_INT(offset < NUMBERED_MAX ? offset : NUMBERED_MAX)),
                      mem, err);
 }
 
@@ -183,8 +208,10 @@ int64_t
 store_identities_count(struct db_tx *tx, const char *org, const struct identity_filter *filter,
                        struct arena *mem, struct err *err)
 {
+    if (filter->owner == NULL && filter->type == -1 && filter->status == -1)
+        return counted(tx, COUNT_ALL, DB_ARGS(DB_TEXT(org)), mem, err);
     return counted(
-        tx, COUNT_ALL,
+        tx, COUNT_FOUND,
         DB_ARGS(DB_TEXT(org), DB_TEXT(filter->owner), DB_INT(filter->type), DB_INT(filter->status)),
         mem, err);
 }

@@ -178,7 +178,7 @@ const struct stmt store_instances_stmts[] = {
         " ORDER BY i.registered_at DESC, i.id DESC LIMIT $4::bigint OFFSET $5::bigint",
         &row },
     [COUNT_ALL] = { "instances_count",
-        "SELECT count(*)" FROM_INSTANCES FILTER, &number_row },
+        "SELECT count(*) FROM (SELECT" FROM_INSTANCES FILTER " LIMIT 100000) found", &number_row },
     [STATS] = { "instances_stats", COUNTS(" AND c.org_id = $2::uuid"), &count_row },
     [STATS_OF_ALL] = { "instances_stats_of_all", COUNTS(""), &count_row },
     [DELETE] = { "instances_delete",

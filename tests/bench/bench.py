@@ -14,6 +14,7 @@ import crowd  # noqa: E402,F401  adds its lanes
 import day  # noqa: E402,F401  likewise
 import identity  # noqa: E402,F401  likewise
 import instructions  # noqa: E402,F401  likewise
+import lists  # noqa: E402,F401  likewise
 import sockets  # noqa: E402,F401  likewise
 import report  # noqa: E402  the path above is needed first
 from lanes import LANES, QUICK, Runs, run  # noqa: E402
@@ -31,7 +32,7 @@ def arguments():
         "lanes",
         nargs="*",
         metavar="lane",
-        help="%s (standard: all; with --quick: " "all but hang)" % ", ".join(LANES),
+        help="%s (standard: all; with --quick: " "all but hang and lists)" % ", ".join(LANES),
     )
     parser.add_argument(
         "--quick", action="store_true", help="one run of one second each: does it " "all work?"

@@ -436,6 +436,85 @@ filters_find_what_they_say(void **state)
     }
 }
 
+/* One page, which holds n agents; the others begin behind *cursor, if there are any. */
+static void
+check_page(struct domain_fixture *fx, struct agent_filter filter, size_t n, const char **cursor)
+{
+    filter.cursor = *cursor;
+    filter.limit = 50;
+
+    struct page *page = agents_list(&fx->u, &filter, domain_fixture_again(fx));
+    assert_ok(page != NULL, &fx->err);
+    assert_int_equal(page->data.n, n);
+    assert_int_equal(page->has_more, page->next != NULL);
+    *cursor = page->next;
+}
+
+/* The 3,000th and older are found by an index, or not at all. */
+static void
+make_many(struct domain_fixture *fx)
+{
+    const char *org = fx->by.org_text;
+
+    domain_fixture_run(
+        fx,
+        "INSERT INTO agents (id, org_id, permanent_id, name, token_hash, token_hint, created_at,"
+        " task_categories) SELECT gen_random_uuid(), '%s', 'agt-' || substr(md5(n || '%s'), 1, 8),"
+        " CASE WHEN n > 3000 THEN 'needle ' || n WHEN n = 7 THEN 'Red hen'"
+        " ELSE 'hen redder ' || n END, sha256((n || '%s')::bytea), 'hint',"
+        " now() - n * interval '1 second',"
+        " CASE WHEN n > 3000 THEN '{\"sew\"}' ELSE '{\"lay\"}' END::text[]"
+        " FROM generate_series(1, 3003) n",
+        org, org, org);
+    domain_fixture_run(fx,
+                       "INSERT INTO presence (agent_id, state) SELECT id, CASE WHEN name ~ 'needle'"
+                       " THEN 0 ELSE 2 END FROM agents WHERE org_id = '%s'",
+                       org);
+}
+
+static void
+few_among_many_are_found_at_once_or_page_by_page(void **state)
+{
+    struct domain_fixture *fx = *state;
+    static const struct agent_filter at_once[] = {
+        { .q = "EEDLE", .status = -1, .life = -1 },
+        { .q = "needle", .status = PRESENCE_ONLINE, .life = -1, .task_category = "sew" },
+        { .status = -1, .life = -1, .task_category = "sew" },
+        { .q = "ee", .status = -1, .life = -1, .task_category = "sew" },
+    };
+
+    make_many(fx);
+    for (size_t i = 0; i < COUNT(at_once); i++) {
+        const char *cursor = NULL;
+
+        check_page(fx, at_once[i], 3, &cursor);
+        assert_null(cursor);
+    }
+    const char *cursor = NULL;
+    check_page(fx, (struct agent_filter){ .q = "nowhere", .status = -1, .life = -1 }, 0, &cursor);
+    assert_null(cursor);
+
+    /* No index helps: three pages of a thousand, and the rest. */
+    static const struct agent_filter page_by_page[] = {
+        { .status = PRESENCE_ONLINE, .life = -1 },
+        { .q = "ee", .status = -1, .life = -1 },
+    };
+    for (size_t i = 0; i < COUNT(page_by_page); i++) {
+        cursor = NULL;
+        for (int page = 0; page < 3; page++) {
+            check_page(fx, page_by_page[i], 0, &cursor);
+            assert_non_null(cursor);
+        }
+        check_page(fx, page_by_page[i], 3, &cursor);
+        assert_null(cursor);
+    }
+
+    /* Nearly all have both words. */
+    cursor = NULL;
+    check_page(fx, (struct agent_filter){ .q = "red hen", .status = -1, .life = -1 }, 1, &cursor);
+    assert_non_null(cursor);
+}
+
 static void
 a_broken_cursor_is_refused(void **state)
 {
@@ -510,6 +589,7 @@ main(void)
         domain_test(a_url_that_the_guard_refuses_by_now_stays_while_other_things_change),
         domain_test(pages_show_each_agent_once_while_others_are_inserted),
         domain_test(filters_find_what_they_say),
+        domain_test(few_among_many_are_found_at_once_or_page_by_page),
         domain_test(a_broken_cursor_is_refused),
         domain_test(a_retired_permanent_id_is_not_given_again),
     };

@@ -1,5 +1,6 @@
-/* What is asked for each call, each heartbeat and each second does not read whole tables: a fleet
- * of 20,000, most of one type and away. */
+/* What is asked for each call, each heartbeat and each second, and each page of a list, does not
+ * read whole tables: a fleet of 20,000, most of one type and away; 8,000 agents, most of one
+ * organization. The same lists with a million: tests/bench/lists.py. */
 #include "store/statements.h"
 
 #include "domain_fixture.h"
@@ -54,35 +55,119 @@ find(const char *name)
     return NULL;
 }
 
-/* Fails when the plan has such a line. */
+/* Fails when the plan has such a line: that for all arguments, or that for these. */
 static void
-check(struct domain_fixture *fx, const char *name, int nparams, const char *never)
+check_plan(struct domain_fixture *fx, const char *name, const char *args, bool for_all,
+           const char *never)
 {
     struct arena *mem = fx->u.mem;
-    char nulls[128] = "NULL";
 
-    for (int i = 1; i < nparams; i++)
-        strcat(nulls, ", NULL");
     assert_ok(db_run(fx->u.db,
-                     arena_printf(mem,
-                                  "PREPARE planned AS %s; SET plan_cache_mode ="
-                                  " force_generic_plan",
-                                  find(name)->sql),
+                     arena_printf(mem, "PREPARE planned AS %s; SET plan_cache_mode = force_%s_plan",
+                                  find(name)->sql, for_all ? "generic" : "custom"),
                      domain_fixture_again(fx)),
               &fx->err);
     bool good = db_run(fx->u.db,
                        arena_printf(mem,
                                     "DO $do$ DECLARE line text; BEGIN FOR line IN EXECUTE"
-                                    " 'EXPLAIN EXECUTE planned (%s)' LOOP IF line ~ '%s' THEN"
+                                    " $x$EXPLAIN EXECUTE planned (%s)$x$ LOOP IF line ~ '%s' THEN"
                                     " RAISE EXCEPTION '%%', line; END IF; END LOOP; END $do$",
-                                    nulls, never),
+                                    args, never),
                        domain_fixture_again(fx));
 
     if (!good)
-        fail_msg("%s: %s", name, fx->err.note);
+        fail_msg("%s (%s): %s", name, args, fx->err.note);
     assert_ok(
         db_run(fx->u.db, "DEALLOCATE planned; RESET plan_cache_mode", domain_fixture_again(fx)),
         &fx->err);
+}
+
+static void
+check(struct domain_fixture *fx, const char *name, int nparams, const char *never)
+{
+    char nulls[128] = "NULL";
+
+    for (int i = 1; i < nparams; i++)
+        strcat(nulls, ", NULL");
+    check_plan(fx, name, nulls, true, never);
+}
+
+/* 8,000 of the organization, and 8 of another. */
+static void
+make_agents(struct domain_fixture *fx)
+{
+    const char *org = fx->by.org_text;
+    struct caller other = domain_fixture_stranger(fx);
+
+    for (int from = 0; from < 8008; from += 2002)
+        domain_fixture_run(
+            fx,
+            "INSERT INTO agents (id, org_id, permanent_id, name, token_hash, token_hint, "
+            "created_at,"
+            " life, task_categories, agent_type, owner, is_public) SELECT gen_random_uuid(),"
+            " CASE WHEN n %% 1000 = 0 THEN '%s' ELSE '%s' END::uuid,"
+            " 'agt-' || substr(md5(n || '%s'), 1, 8), CASE WHEN n %% 2 = 0 THEN 'billing '"
+            " ELSE 'support ' END || n || CASE WHEN n %% 2000 = 7 THEN ' walrus' ELSE '' END,"
+            " sha256((n || '%s')::bytea), 'hint', now() - n * interval '1 second',"
+            " CASE WHEN n %% 997 = 0 THEN 1 ELSE 0 END,"
+            " CASE WHEN n %% 2000 = 7 THEN '{rare}' ELSE '{code}' END::text[], n %% 8,"
+            " 'team ' || n %% 50, n %% 4 = 0 FROM generate_series(%d, %d) n",
+            other.org_text, org, org, org, from + 1, from + 2002);
+    domain_fixture_run(fx, "INSERT INTO presence (agent_id) SELECT id FROM agents"
+                           " ON CONFLICT DO NOTHING");
+    domain_fixture_run(fx, "ANALYZE agents, presence, organizations");
+}
+
+static void
+no_page_of_a_list_reads_all_agents(void **state)
+{
+    struct domain_fixture *fx = *state;
+    static const char all[] = "Seq Scan on (agents|presence)";
+    static const char sorted[] = "Seq Scan on (agents|presence)|Sort";
+    static const char deep[] = "1700000000000000, '80000000-0000-4000-8000-000000000000'";
+    static const char *const filters[] = {
+        "-1, NULL, NULL, NULL, NULL, -1",    "1, NULL, NULL, NULL, NULL, -1",
+        "3, NULL, NULL, NULL, NULL, -1",     "-1, NULL, NULL, NULL, NULL, 0",
+        "-1, 'code', NULL, NULL, NULL, -1",  "-1, 'none', NULL, NULL, NULL, -1",
+        "-1, NULL, '%bill%', 'b', NULL, -1", "-1, NULL, '%walrus%', 'w', NULL, -1",
+        "-1, NULL, '%zq%', 'zq', NULL, -1",  "0, 'code', '%bill%', 'b', NULL, 2",
+    };
+    static const char *const found[] = { "-1, 'rare', NULL, NULL, NULL",
+                                         "-1, NULL, '%walrus%', 'w', NULL",
+                                         "-1, 'none', '%nothing%', 'n', NULL" };
+    static const char *const numbered[] = { "NULL, -1, -1", "'team 7', -1, -1", "NULL, 3, -1",
+                                            "NULL, -1, 0",  "NULL, -1, 2",      "'none', 3, 0" };
+    struct arena *mem = fx->u.mem;
+
+    make_agents(fx);
+    const char *orgs[] = { fx->by.org_text, domain_fixture_stranger(fx).org_text };
+    for (size_t o = 0; o < COUNT(orgs); o++) {
+        const char *first = arena_printf(mem, "'%s', 0, NULL", orgs[o]);
+        const char *later = arena_printf(mem, "'%s', %s", orgs[o], deep);
+
+        check_plan(fx, "agents_list", arena_printf(mem, "%s, 51", first), true, sorted);
+        check_plan(fx, "agents_list", arena_printf(mem, "%s, 51", later), true, sorted);
+        for (size_t i = 0; i < COUNT(filters); i++) {
+            check_plan(fx, "agents_walk", arena_printf(mem, "%s, %s, 51", first, filters[i]), false,
+                       all);
+            check_plan(fx, "agents_walk", arena_printf(mem, "%s, %s, 51", later, filters[i]), false,
+                       all);
+        }
+        check_plan(fx, "agents_walk_end", arena_printf(mem, "%s, -1, 'code', '{%%bill%%}'", later),
+                   false, all);
+        for (size_t i = 0; i < COUNT(found); i++) {
+            check_plan(fx, "agents_count_found", arena_printf(mem, "%s, %s", first, found[i]),
+                       false, sorted);
+            check_plan(fx, "agents_list_found",
+                       arena_printf(mem, "%s, %s, -1, 51", first, found[i]), false, all);
+        }
+        for (size_t i = 0; i < COUNT(numbered); i++)
+            check_plan(fx, "identities_list",
+                       arena_printf(mem, "'%s', %s, 20, 20", orgs[o], numbered[i]), false, all);
+        check_plan(fx, "identities_count", arena_printf(mem, "'%s'", orgs[o]), false, all);
+    }
+    check_plan(fx, "market_list", "20, 9980", false, all);
+    check_plan(fx, "market_search", "20, 0, 'custom'", false, all);
 }
 
 static void
@@ -128,6 +213,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         domain_test(a_large_fleet_is_not_read_to_find_a_few),
+        domain_test(no_page_of_a_list_reads_all_agents),
         domain_test(a_heartbeat_leaves_the_row_in_its_page),
     };
 

@@ -10,7 +10,8 @@ enum { IDP_LIMIT_MAX = 100, IDP_PAGE_MAX = 1000000 };
 /* The four members of a page; inner: the spec of one item. */
 #define IDP_PAGE_FIELDS(inner)                                                                     \
     { "data", LIST_AT(struct numbered_page, data), 0, .spec = (inner), .doc = "Newest first." },   \
-        { "total", INT_AT(struct numbered_page, total), 0, .doc = "Items on all pages." },         \
+        { "total", INT_AT(struct numbered_page, total), 0,                                         \
+          .doc = "Items on all pages, as far as 100,000." },                                       \
         { "page", INT_AT(struct numbered_page, page), 0, .doc = "Which page this is, from 1." },   \
         { "limit", INT_AT(struct numbered_page, limit), 0, .doc = "Items a page." }, FIELD_LAST
 

@@ -165,7 +165,9 @@ const struct route portal_agents_routes[] = {
       .ok = 201, .flags = ROUTE_CREATES | ROUTE_ETAG,
       .doc = "Only a name is needed. The answer holds the agent's token, this once." },
     { "GET", "/api/agents", list_agents, "listAgents", "List agents", READS, .query = &filter_spec,
-      .query_defaults = &filter_defaults, .out = &portal_agent_page_spec, .ok = 200 },
+      .query_defaults = &filter_defaults, .out = &portal_agent_page_spec, .ok = 200,
+      .doc = "Each page of a filtered list looks at some thousand agents: of very many it may hold"
+             " fewer items than asked for, even none, and yet a next page exists." },
     { "GET", "/api/agents/me", get_me, "getMe", "Read the calling agent", .who = WHO_AGENT,
       .limit = LIMIT_SELF, .out = &portal_me_spec, .ok = 200 },
     { "GET", "/api/agents/{agentId}", get_agent, "getAgent", "Read one agent", READS,
