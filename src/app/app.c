@@ -276,7 +276,7 @@ open_threads(struct app *app, struct err *err)
         return false;
     if (!open_loops(app, n, fds, err))
         return false;
-    /* Last: from its first round on, the silence of agents counts, and they must be able to speak. */
+    /* Last: from its first round on the silence of agents counts, so they must be heard. */
     app->timer = timer_open(s, err);
     return app->timer != NULL;
 }
