@@ -79,7 +79,8 @@ build tsan --target rosterd
 build release
 
 # One run over both builds. Each test has a directory, a network and, if it needs one, a database of
-# its own. For each core there is one that works (three PROCESSORS of ctest) and one that waits (one).
+# its own. A test is three PROCESSORS of ctest, or five where it counts seconds: of two cores' eight
+# that are two tests, but never two that count seconds.
 cores=$(nproc)
 [ "$cores" -le 4 ] || cores=4
 mkdir -p build/all
