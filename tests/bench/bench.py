@@ -10,7 +10,8 @@ from http.client import HTTPException
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-import identity  # noqa: E402,F401  adds its lanes
+import health  # noqa: E402,F401  adds its lane
+import identity  # noqa: E402,F401  likewise
 import instructions  # noqa: E402,F401  likewise
 import sockets  # noqa: E402,F401  likewise
 import report  # noqa: E402  the path above is needed first
