@@ -369,6 +369,7 @@ prober_new(const struct guard *guard, const char *ca_file, int most, int per_hos
         .idle_ms = timeout_ms,
         .total_ms = timeout_ms + SLACK_MS,
         .keep_ms = KEEP_MS,
+        .names_s = 0, /* an endpoint is not asked again before they are old */
         .connections = 2 * most,
         .per_origin = 2 * per_host,
         .head_max = HEAD_MAX,

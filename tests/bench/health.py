@@ -10,7 +10,7 @@ import machine
 from lanes import LANES, QUICK
 from peers import NGINX, Api, Registry, Server, Silence, Wrong, wrk
 
-ENDPOINTS = 100000
+ENDPOINTS = int(os.environ.get("BENCH_ENDPOINTS", "100000"))
 SHARED = 20000  # endpoints of the runs with kept connections …
 HOSTS = 200  # … on so many addresses, each in the certificate
 SLOW_TENTH, SLOW_NONE = "7$", "^/none$"
@@ -61,8 +61,8 @@ class Endpoints:
         """(seconds since 1970, endpoint, use of its connection) of the answered checks of a time."""
         with open(self.log, encoding="ascii") as log:
             for line in log:
-                at, method, path, use = line.split()
-                if method == "HEAD" and begin <= float(at) < end:
+                at, method, path, status, use = line.split()
+                if method == "HEAD" and status == "200" and begin <= float(at) < end:
                     yield float(at), int(path[1:]), int(use)
 
     def close(self):
@@ -194,7 +194,9 @@ def health(runs, folder, keep):
     interval = 4 if runs.quick else 60
     endpoints = keep(Endpoints(folder))
     endpoints.start()
-    registry = keep(Registry(health__enabled="no", proxy__ca_file=endpoints.ca.ca))
+    timeout = "1s" if runs.quick else "5s"
+    settings = {"health__enabled": "no", "health__timeout": timeout}
+    registry = keep(Registry(proxy__ca_file=endpoints.ca.ca, **settings))
     facts = []
     make_agents(registry, endpoints, count, count, "http")
 
