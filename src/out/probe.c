@@ -16,7 +16,8 @@ enum {
     BUCKETS = 16384,
     BODY_MAX = 16384,
     HEAD_MAX = 32768,
-    KEEP_MS = 75000,     /* longer than the minute until an endpoint is asked again */
+    KEEP_MS = 75000, /* longer than the minute until an endpoint is asked again */
+    KEPT_MOST = 1024,
     AGAIN_MAX = 3,       /* kept connections that may turn out to be closed         */
     SLACK_MS = 20,       /* libcurl keeps the time of a dial, and knows more        */
     LATE_BITS = 1 << 20, /* hosts that ran into the deadline, by hash               */
@@ -362,7 +363,7 @@ prober_new(const struct guard *guard, const char *ca_file, int most, int per_hos
     prober->guard = guard;
     prober->most = most;
     prober->per_host = per_host;
-    /* As many are kept as are under way. A dial that was given up may take a moment to end. */
+    /* A dial that was given up may take a moment to end. */
     prober->limits = (struct out_limits){
         .connect_ms = timeout_ms,
         .response_ms = timeout_ms,
@@ -370,7 +371,7 @@ prober_new(const struct guard *guard, const char *ca_file, int most, int per_hos
         .total_ms = timeout_ms + SLACK_MS,
         .keep_ms = KEEP_MS,
         .names_s = 0, /* an endpoint is not asked again before they are old */
-        .connections = 2 * most,
+        .connections = most + KEPT_MOST,
         .per_origin = 2 * per_host,
         .head_max = HEAD_MAX,
     };
