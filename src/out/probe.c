@@ -415,9 +415,10 @@ prober_free(struct prober *prober)
 static const char *
 keep_text(char **at, const char *text)
 {
-    const char *kept = *at;
+    size_t n = strlen(text) + 1;
+    char *kept = memcpy(*at, text, n);
 
-    *at = stpcpy(*at, text) + 1;
+    *at += n;
     return kept;
 }
 

@@ -1,6 +1,6 @@
-"""The lane of the health check: many endpoints on addresses of 127.0.0.0/8, asked once a minute; the
-same with a tenth that never answers in time; and how many can be asked when they are due more often
-than that. What was asked and when is read from the log of the endpoints, not told by the daemon."""
+"""The lane of the health check: many endpoints on addresses of 127.0.0.0/8, asked once a minute;
+the same with a tenth that never answers; and how many can be asked when they are due more often.
+What was asked and when is read from the log of the endpoints, not told by the daemon."""
 import collections
 import os
 import statistics
@@ -58,7 +58,7 @@ class Endpoints:
             self.server = None
 
     def asked(self, begin, end):
-        """(seconds since 1970, endpoint, use of its connection) of the answered checks of a time."""
+        """(seconds since 1970, endpoint, use of its connection) of checks that were answered."""
         with open(self.log, encoding="ascii") as log:
             for line in log:
                 at, method, path, status, use = line.split()
@@ -71,7 +71,7 @@ class Endpoints:
 
 
 def make_agents(registry, endpoints, count, hosts, scheme):
-    """That many agents, the only ones in service; their numbers are unique, and not without gaps."""
+    """That many agents, the only ones in service; their numbers have gaps."""
     registry.sql("UPDATE agents SET life = 3")
     have = "SELECT count(*) FROM agents WHERE life = 0"
     port = endpoints.ports["tls" if scheme == "https" else "plain"]
