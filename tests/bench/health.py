@@ -3,6 +3,7 @@ the same with a tenth that never answers; and how many can be asked when they ar
 What was asked and when is read from the log of the endpoints, not told by the daemon."""
 import collections
 import os
+import selectors
 import statistics
 import time
 
@@ -10,6 +11,7 @@ import machine
 from lanes import LANES, QUICK
 from peers import NGINX, Api, Registry, Server, Silence, Wrong, wrk
 
+# Fewer are asked more often, so that the rate stays.
 ENDPOINTS = int(os.environ.get("BENCH_ENDPOINTS", "100000"))
 SHARED = 20000  # endpoints of the runs with kept connections …
 HOSTS = 200  # … on so many addresses, each in the certificate
@@ -22,6 +24,23 @@ def address(host):
     return "127.%d.%d.%d" % (1 + host // 62500, host // 250 % 250, 1 + host % 250)
 
 
+class Slow(Silence):
+    """Never answers, and lets go of whoever has given up."""
+
+    def run(self):
+        with selectors.DefaultSelector() as ready:
+            ready.register(self.listener, selectors.EVENT_READ)
+            while not self.end:
+                for key, _ in ready.select(0.1):
+                    if key.fileobj is self.listener:
+                        ready.register(self.listener.accept()[0], selectors.EVENT_READ)
+                    elif not key.fileobj.recv(65536):
+                        ready.unregister(key.fileobj)
+                        key.fileobj.close()
+            self.held = [key.fileobj for key in ready.get_map().values()]
+            self.held.remove(self.listener)
+
+
 class Endpoints:
     """nginx on all of 127.0.0.0/8; told anew how to behave by starting it again."""
 
@@ -29,7 +48,7 @@ class Endpoints:
         from upstream import Authority
 
         self.folder = folder
-        self.silence = Silence()
+        self.silence = Slow()
         self.ca = Authority(folder)
         names = ",".join("IP:" + address(host) for host in range(HOSTS))
         certificate, key = self.ca.certificate("endpoints", alt=names)
@@ -119,6 +138,10 @@ class Run:
         self.cpu_database = machine.cpu_us(database) - cpu[1]
         self.done, self.failed, self.commits = done(), failed(), commits()
         self.resident = machine.memory(self.registry.pid)
+        self.reasons = self.registry.sql(
+            "SELECT error, count(*) FROM status_transitions"
+            " WHERE reason = 6 AND at > to_timestamp(%f) GROUP BY 1" % begin
+        )
         time.sleep(1.5)  # the log is written each second
         self.checks = list(self.endpoints.asked(begin - 2 * self.interval, begin + seconds))
         self.begin = begin
@@ -154,6 +177,7 @@ class Run:
         return [
             (name + ": checks a minute", round(rate), ""),
             (name + ": of these in vain", round(100 * self.failed / checks, 1), "%"),
+            *((name + ": newly offline: " + why, int(n), "") for why, n in self.reasons),
             (name + ": on a kept connection", round(100 * reused / answered, 1), "%"),
             (name + ": CPU of the daemon per 1,000 checks", round(self.cpu_ours / checks, 1), "ms"),
             (
@@ -191,7 +215,7 @@ def check_known(run):
 
 def health(runs, folder, keep):
     count, shared = (2000, 1000) if runs.quick else (ENDPOINTS, SHARED)
-    interval = 4 if runs.quick else 60
+    interval = 4 if runs.quick else max(4, 60 * count // 100000)
     endpoints = keep(Endpoints(folder))
     endpoints.start()
     timeout = "1s" if runs.quick else "5s"
@@ -210,7 +234,7 @@ def health(runs, folder, keep):
 
     endpoints.start(keep="0")
     seconds = 2 if runs.quick else 20
-    run = Run(registry, endpoints, 1 if runs.quick else 5).watch(seconds / 2, seconds)
+    run = Run(registry, endpoints, max(1, count // 20000)).watch(seconds / 2, seconds)
     facts += run.facts("as fast as it can, http, new connections")
     for scheme in ("http", "https"):
         endpoints.start()
