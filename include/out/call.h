@@ -1,6 +1,6 @@
-/* One HTTP/1.1 exchange with a target, on the loop that owns it: libcurl dials (name, address
- * check, TCP), OpenSSL verifies, the exchange on the connection is ours, kept alive in a pool.
- * Nothing is ever sent twice. All functions and callbacks run on the thread of the loop. */
+/* One HTTP/1.1 exchange with a target, on the loop that owns it: libcurl dials names, OpenSSL
+ * verifies, the exchange on the connection is ours, kept alive in a pool. Nothing is ever sent
+ * twice. All functions and callbacks run on the thread of the loop. */
 #ifndef OUT_CALL_H
 #define OUT_CALL_H
 
@@ -23,6 +23,8 @@ struct out_limits {
     int connections; /* most open at once, kept ones included                          */
     int per_origin;  /* of these to one scheme, host and port                          */
     size_t head_max; /* bytes of the head of an answer                                 */
+    int names_s;     /* how long the addresses of a name are remembered; each lookup walks
+                        over all that are                                              */
 };
 
 /* One per loop. guard and limits are borrowed and must outlive it. ca_file (NULL: the system's) is

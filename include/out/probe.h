@@ -1,5 +1,5 @@
-/* The once-a-minute question to an endpoint: are you there? Many at once, through one curl multi
- * on the thread that calls. */
+/* The once-a-minute question to an endpoint: are you there? Many at once, on the thread that calls,
+ * over connections that are kept as those of calls are. */
 #ifndef OUT_PROBE_H
 #define OUT_PROBE_H
 
@@ -14,10 +14,13 @@ struct probe_answer {
     const char *error; /* a sentence why it is not alive, borrowed for the callback; or NULL */
 };
 
-/* answer NULL: it was never answered, the prober is freed; only to release what arg holds. */
+/* answer NULL: it was never asked to the end, as the prober is freed, or as there was no descriptor
+ * left for it; only to release what arg holds. */
 typedef void probe_done_fn(void *arg, const struct probe_answer *answer);
 
-/* most: probes under way at once; timeout_ms: for each. guard and ca_file as in out/call.h. */
+/* most: probes under way at once; per_host: of these to one host and port; timeout_ms: for each.
+ * Hosts that ran into it the last time have at most half of the places, so that the others never
+ * wait for them. guard and ca_file as in out/call.h. */
 struct prober *prober_new(const struct guard *guard, const char *ca_file, int most, int per_host,
                           int timeout_ms);
 /* Drops what is queued and under way: done is called with NULL for each. */

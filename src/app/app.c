@@ -104,6 +104,7 @@ take_settings(struct service *s, const struct config *c)
         .idle_ms = (int)c->proxy.idle_timeout,
         .total_ms = (int)c->proxy.total_timeout,
         .keep_ms = (int)c->proxy.keep,
+        .names_s = 60,
         .connections = (int)c->proxy.connections,
         .per_origin = (int)c->proxy.per_origin,
         .head_max = (size_t)c->proxy.head_max,

@@ -38,6 +38,18 @@ call_later(struct call *call)
         timers_set(out->timers, &out->due_timer, clock_ms());
 }
 
+static bool
+is_dialled_by_name(const struct conn *conn)
+{
+    return conn->state == CONN_DIALING && conn->easy != NULL;
+}
+
+static bool
+is_connecting(const struct conn *conn)
+{
+    return conn->state == CONN_DIALING || conn->state == CONN_SHAKING;
+}
+
 /* The nearest deadline, and what passing it means; INT64_MAX: nobody has to hurry. While libcurl
  * dials, it keeps the time. */
 static int64_t
@@ -47,7 +59,7 @@ deadline_of(const struct call *call, enum err_code *code)
     int64_t due = INT64_MAX;
 
     *code = ERR_RESPONSE_TIMEOUT;
-    if (call->conn != NULL && call->conn->state == CONN_SHAKING) {
+    if (call->conn != NULL && is_connecting(call->conn) && !is_dialled_by_name(call->conn)) {
         *code = ERR_CONNECTION_TIMEOUT;
         due = call->begun + limits->connect_ms;
     } else if (call->conn != NULL && call->conn->state == CONN_OPEN) {
@@ -112,7 +124,7 @@ abandon_connection(struct call *call)
         return;
     call->conn = NULL;
     conn->call = NULL;
-    if (conn->state != CONN_DIALING)
+    if (!is_dialled_by_name(conn))
         conn_close(conn);
 }
 
@@ -182,8 +194,9 @@ find_connection(struct call *call, const struct call_request *request)
     if (conn == NULL && pool_has_room(out, lane)) {
         conn = conn_new(out, lane);
         if (!dial_begin(conn, request->url)) {
+            fail_later(call, conn->refused != ERR_NONE ? conn->refused : ERR_CONNECTION_REFUSED,
+                       conn->why != NULL ? conn->why : "it cannot be dialled");
             conn_close(conn);
-            fail_later(call, ERR_CONNECTION_REFUSED, "libcurl would not dial");
             conn = NULL;
         }
     } else if (conn == NULL) {

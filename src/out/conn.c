@@ -79,6 +79,7 @@ on_ready(struct watch *watch, uint32_t events)
 
     switch (conn->state) {
     case CONN_DIALING:
+        dial_ready(conn);
         break;
     case CONN_SHAKING:
         shake(conn);

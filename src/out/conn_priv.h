@@ -64,13 +64,13 @@ struct conn {
     struct place *lane;
     struct call *call; /* NULL: kept, or dialled for a call that is gone */
     enum conn_state state;
-    int fd;                /* -1 while libcurl has it                           */
+    int fd;                /* -1 while libcurl has it, or the socket            */
     bool blocked;          /* the socket must become writable first             */
     bool readable;         /* it became so while the call was paused            */
     bool lost;             /* broken: not even TLS's good-bye is sent           */
     enum err_code refused; /* why no socket was made for some address           */
     const char *why;       /* the address is not one to dial                    */
-    CURL *easy;            /* while dialling                                    */
+    CURL *easy;            /* while dialling by name                            */
     SSL *ssl;
     struct watch watch;
     struct ring all;
@@ -99,8 +99,10 @@ bool conn_holds_bytes(const struct conn *conn);
 /* Open, and nothing to read: fit for a request. */
 bool conn_is_quiet(struct conn *conn);
 
-/* dial.c: the name, the check of the address and TCP, by libcurl. */
+/* dial.c: the name (by libcurl), the check of the address, and TCP. False: refused and why may say
+ * more, and nothing is under way. */
 bool dial_begin(struct conn *conn, const struct out_url *url);
+void dial_ready(struct conn *conn); /* the socket that was dialled without libcurl is */
 void dial_drop(struct conn *conn);
 void dial_finish(CURL *easy, CURLcode result); /* what the multi calls */
 

@@ -1,11 +1,10 @@
-/* Probes: HEAD, or GET where HEAD is not known, through libcurl; fair among the hosts. */
+/* Probes: HEAD, or GET where HEAD is not known, as calls of the proxy are made; fair among the
+ * hosts, and among those that answer and those that keep us waiting. */
 #include "out/probe.h"
 
 #include "base/clock.h"
 #include "out/conn_priv.h"
-#include "out/multi_priv.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,48 +12,59 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { BUCKETS = 1024, BODY_MAX = 16384, DNS_SECONDS = 60 };
-
-static const char system_authorities[] = "/etc/ssl/certs/ca-certificates.crt";
-static const char agent[] = "rosterd/" ROSTERD_VERSION;
+enum {
+    BUCKETS = 16384,
+    BODY_MAX = 16384,
+    HEAD_MAX = 32768,
+    KEEP_MS = 75000, /* longer than the minute until an endpoint is asked again */
+    KEPT_MOST = 1024,
+    AGAIN_MAX = 3,       /* kept connections that may turn out to be closed         */
+    SLACK_MS = 20,       /* libcurl keeps the time of a dial, and knows more        */
+    LATE_BITS = 1 << 20, /* hosts that ran into the deadline, by hash               */
+};
 
 /* Probes of one host and port: a few under way, the others wait. */
 struct host {
     struct host *next;
     struct ring waiting, ready;
+    uint64_t hash;
     int active;
     char name[];
 };
 
 struct probe {
     struct prober *prober;
-    struct arena *mem;
     struct host *host;
-    const char *url;
     probe_done_fn *done;
     void *arg;
     struct ring part; /* of its host's waiting, then of all active */
-    CURL *easy;
-    const char *refusal; /* the URL may not be asked */
-    bool started, by_get, prohibited;
+    struct call *call;
+    struct timer timer; /* of a second request; the first has the deadline of its call */
+    bool started, by_get, reused, late;
+    int status, again;
     size_t received;
     int64_t begun;
+    const char *refusal; /* the URL may not be asked: in texts, as what the url has */
+    struct out_url url;
+    char texts[];
 };
 
 struct prober {
+    struct out_limits limits;
     const struct guard *guard;
-    const char *ca_file;
-    int most, per_host, timeout_ms;
+    int most, per_host;
     struct poll *poll;
     struct timers *timers;
-    struct multi multi;
+    struct out *out;
     struct watch bell;
     bool woken;
-    size_t count; /* queued or active */
-    int running;
-    struct ring ready; /* hosts with a probe that may begin, latest first */
+    size_t count;              /* queued or active */
+    int running, running_late; /* the latter of hosts that were late the last time */
+    struct ring ready, late;   /* hosts with a probe that may begin, latest first */
+    bool late_next;
     struct ring active;
     struct host *hosts[BUCKETS];
+    uint64_t was_late[LATE_BITS / 64];
 };
 
 static void
@@ -73,15 +83,21 @@ prober_wake(struct prober *prober)
     eventfd_write(prober->bell.fd, 1);
 }
 
-static struct host **
-place_of(struct prober *prober, const char *name)
+static uint64_t
+hash_of(const char *name)
 {
     uint64_t hash = 0xcbf29ce484222325u;
-    struct host **at;
 
     for (const char *c = name; *c != '\0'; c++)
         hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
-    at = &prober->hosts[(hash ^ hash >> 32) % BUCKETS];
+    return hash ^ hash >> 32;
+}
+
+static struct host **
+place_of(struct prober *prober, uint64_t hash, const char *name)
+{
+    struct host **at = &prober->hosts[hash % BUCKETS];
+
     while (*at != NULL && strcmp((*at)->name, name) != 0)
         at = &(*at)->next;
     return at;
@@ -90,16 +106,34 @@ place_of(struct prober *prober, const char *name)
 static struct host *
 host_of(struct prober *prober, const char *name)
 {
-    struct host **at = place_of(prober, name);
+    uint64_t hash = hash_of(name);
+    struct host **at = place_of(prober, hash, name);
     size_t size = strlen(name) + 1;
 
     if (*at == NULL) {
         *at = must(calloc(1, sizeof **at + size));
+        (*at)->hash = hash;
         memcpy((*at)->name, name, size);
         ring_init(&(*at)->waiting);
         ring_init(&(*at)->ready);
     }
     return *at;
+}
+
+/* Two hosts may share a bit: then one of them waits for a place among the late ones, no more. */
+static bool
+was_late(const struct prober *prober, const struct host *host)
+{
+    return prober->was_late[host->hash % LATE_BITS / 64] >> (host->hash % 64) & 1;
+}
+
+static void
+remember(struct prober *prober, const struct host *host, bool late)
+{
+    uint64_t *word = &prober->was_late[host->hash % LATE_BITS / 64];
+    uint64_t bit = (uint64_t)1 << (host->hash % 64);
+
+    *word = late ? *word | bit : *word & ~bit;
 }
 
 /* Has its turn when it may begin a probe; goes when it has none. */
@@ -110,9 +144,9 @@ settle_host(struct prober *prober, struct host *host)
 
     if (waits && host->active < prober->per_host) {
         if (ring_is_alone(&host->ready))
-            ring_put(&prober->ready, &host->ready);
+            ring_put(was_late(prober, host) ? &prober->late : &prober->ready, &host->ready);
     } else if (!waits && host->active == 0) {
-        struct host **at = place_of(prober, host->name);
+        struct host **at = place_of(prober, host->hash, host->name);
 
         *at = host->next;
         ring_take(&host->ready);
@@ -125,25 +159,32 @@ probe_free(struct probe *probe)
 {
     struct prober *prober = probe->prober;
 
-    if (probe->easy != NULL) {
-        curl_multi_remove_handle(prober->multi.curl, probe->easy);
-        curl_easy_cleanup(probe->easy);
-    }
+    if (probe->call != NULL)
+        call_cancel(probe->call);
+    timers_stop(prober->timers, &probe->timer);
     if (probe->started) {
         probe->host->active--;
         prober->running--;
+        prober->running_late -= probe->late;
     }
     ring_take(&probe->part);
     prober->count--;
     settle_host(prober, probe->host);
-    arena_free(probe->mem);
+    free(probe);
 }
 
 static void
-tell(struct probe *probe, int status, const char *error)
+drop(struct probe *probe)
+{
+    probe->done(probe->arg, NULL);
+    probe_free(probe);
+}
+
+static void
+tell(struct probe *probe, const char *error)
 {
     struct probe_answer answer = { .alive = error == NULL,
-                                   .http_status = status,
+                                   .http_status = probe->status,
                                    .latency_ms = (int)(clock_ms() - probe->begun),
                                    .error = error };
 
@@ -151,81 +192,120 @@ tell(struct probe *probe, int status, const char *error)
     probe_free(probe);
 }
 
-static curl_socket_t
-open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    struct probe *probe = arg;
-    int fd = -1;
+static void start_some(struct prober *prober);
 
-    (void)purpose;
-    probe->prohibited |= !guard_allows(probe->prober->guard, &address->addr);
-    if (guard_allows(probe->prober->guard, &address->addr))
-        fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                    address->protocol);
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
+static void
+tell_status(struct probe *probe)
+{
+    struct prober *prober = probe->prober;
+    char error[64];
+
+    remember(prober, probe->host, false);
+    snprintf(error, sizeof error, "The endpoint answered with status %d.", probe->status);
+    tell(probe, probe->status >= 500 ? error : NULL);
+    start_some(prober);
 }
 
-/* A connection that is used again has not passed open_socket for this probe. */
-static int
-before_request(void *arg, char *address, char *local, int port, int local_port)
+static void
+on_head(void *arg, const struct call_head *head)
 {
-    struct probe *probe = arg;
-    struct sockaddr_in in = { .sin_family = AF_INET };
-    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-    const struct sockaddr *to = NULL;
-
-    (void)local, (void)port, (void)local_port;
-    if (inet_pton(AF_INET, address, &in.sin_addr) == 1)
-        to = (const struct sockaddr *)&in;
-    else if (inet_pton(AF_INET6, address, &in6.sin6_addr) == 1)
-        to = (const struct sockaddr *)&in6;
-    if (to != NULL && guard_allows(probe->prober->guard, to))
-        return CURL_PREREQFUNC_OK;
-    probe->prohibited = true;
-    return CURL_PREREQFUNC_ABORT;
+    ((struct probe *)arg)->status = head->status;
 }
 
-static size_t
-on_body(char *bytes, size_t size, size_t n, void *arg)
+static void
+on_body(void *arg, const char *bytes, size_t n)
 {
     struct probe *probe = arg;
 
     (void)bytes;
-    probe->received += size * n;
-    return probe->received > BODY_MAX ? 0 : size * n;
+    probe->received += n;
+    if (probe->received > BODY_MAX)
+        tell_status(probe);
 }
 
-#define SET(option, value) (curl_easy_setopt(easy, (option), (value)) == CURLE_OK)
+static void ask(struct probe *probe);
 
-static bool
-set_what(struct probe *probe)
+/* Asks again, in what is left of its time. */
+static void
+ask_again(struct probe *probe)
 {
-    CURL *easy = probe->easy;
-    const char *ca_file = probe->prober->ca_file;
-
-    return SET(CURLOPT_URL, probe->url) && SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
-           SET(CURLOPT_NOBODY, 1L) && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
-           SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
-           SET(CURLOPT_SSL_ENABLE_ALPN, 0L) &&
-           SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
-           /* A folder of authorities would be read again for every connection. */
-           SET(CURLOPT_CAPATH, NULL) &&
-           SET(CURLOPT_CAINFO, ca_file != NULL ? ca_file : system_authorities) &&
-           SET(CURLOPT_USERAGENT, agent) && SET(CURLOPT_WRITEFUNCTION, on_body) &&
-           SET(CURLOPT_WRITEDATA, probe) && SET(CURLOPT_PRIVATE, probe);
+    timers_set(probe->prober->timers, &probe->timer,
+               probe->begun + probe->prober->limits.connect_ms);
+    ask(probe);
 }
 
-static bool
-set_how(struct probe *probe)
+static void
+on_end(void *arg)
 {
-    CURL *easy = probe->easy;
+    struct probe *probe = arg;
 
-    return SET(CURLOPT_PROXY, "") && SET(CURLOPT_NOPROXY, "*") && SET(CURLOPT_NOSIGNAL, 1L) &&
-           SET(CURLOPT_QUICK_EXIT, 1L) && SET(CURLOPT_OPENSOCKETFUNCTION, open_socket) &&
-           SET(CURLOPT_OPENSOCKETDATA, probe) && SET(CURLOPT_PREREQFUNCTION, before_request) &&
-           SET(CURLOPT_PREREQDATA, probe) && SET(CURLOPT_DNS_CACHE_TIMEOUT, (long)DNS_SECONDS) &&
-           SET(CURLOPT_BUFFERSIZE, (long)BODY_MAX) &&
-           SET(CURLOPT_TIMEOUT_MS, (long)probe->prober->timeout_ms);
+    probe->call = NULL;
+    if (!probe->by_get && (probe->status == 405 || probe->status == 501)) {
+        probe->by_get = true;
+        ask_again(probe);
+    } else {
+        tell_status(probe);
+    }
+}
+
+static void
+fail(struct probe *probe, enum err_code code)
+{
+    struct prober *prober = probe->prober;
+
+    if (code == ERR_CONNECTION_LIMIT) { /* ours: it says nothing about the endpoint */
+        drop(probe);
+    } else {
+        remember(prober, probe->host,
+                 code == ERR_RESPONSE_TIMEOUT || code == ERR_CONNECTION_TIMEOUT ||
+                     code == ERR_DNS_TIMEOUT);
+        tell(probe, err_text(code));
+    }
+    start_some(prober);
+}
+
+static void
+on_fail(void *arg, enum err_code code, const char *note)
+{
+    struct probe *probe = arg;
+
+    (void)note;
+    probe->call = NULL;
+    if (probe->status != 0)
+        tell_status(probe);
+    /* A kept connection may end while the question is on its way; another one is as good. */
+    else if (code == ERR_CONNECTION_TERMINATED && probe->reused && probe->again++ < AGAIN_MAX)
+        ask_again(probe);
+    else
+        fail(probe, code);
+}
+
+static void
+on_time(struct timer *timer)
+{
+    struct probe *probe = RING_OF(struct probe, timer, timer);
+
+    if (probe->status != 0)
+        tell_status(probe);
+    else
+        fail(probe, ERR_RESPONSE_TIMEOUT);
+}
+
+static void
+ask(struct probe *probe)
+{
+    static const struct param headers[] = { { "User-Agent", "rosterd/" ROSTERD_VERSION },
+                                            { "Accept", "*/*" } };
+    static const struct params all = { headers, COUNT(headers) };
+    static const struct call_events events = { on_head, on_body, on_end, on_fail, NULL };
+    struct out *out = probe->prober->out;
+    unsigned long long reuses = out_stats(out).reuses;
+    struct call_request request = { .url = &probe->url,
+                                    .method = probe->by_get ? "GET" : "HEAD",
+                                    .headers = &all };
+
+    probe->call = call_begin(out, &request, &events, probe);
+    probe->reused = out_stats(out).reuses > reuses;
 }
 
 static void
@@ -237,94 +317,42 @@ start(struct probe *probe)
     probe->started = true;
     prober->running++;
     ring_put(&prober->active, &probe->part);
-    if (probe->refusal != NULL) {
-        tell(probe, 0, probe->refusal);
-        return;
-    }
-    probe->easy = must(curl_easy_init());
-    if (!set_what(probe) || !set_how(probe) ||
-        curl_multi_add_handle(prober->multi.curl, probe->easy) != CURLM_OK)
-        tell(probe, 0, err_text(ERR_INTERNAL_ERROR));
+    if (probe->refusal != NULL)
+        tell(probe, probe->refusal);
+    else
+        ask(probe);
+}
+
+/* Whose turn it is: those that were late have every second one, and at most half of the places. */
+static struct ring *
+next_of(struct prober *prober)
+{
+    bool late = !ring_is_alone(&prober->late) && prober->running_late < (prober->most + 1) / 2;
+    bool ready = !ring_is_alone(&prober->ready);
+
+    if (late && ready)
+        late = prober->late_next = !prober->late_next;
+    return late ? prober->late.prev : ready ? prober->ready.prev : NULL;
 }
 
 /* Begins what may begin, one probe of a host after one of another. */
 static void
 start_some(struct prober *prober)
 {
-    while (prober->running < prober->most && !ring_is_alone(&prober->ready)) {
-        struct host *host = RING_OF(struct host, ready, prober->ready.prev);
+    struct ring *next;
+
+    while (prober->running < prober->most && (next = next_of(prober)) != NULL) {
+        struct host *host = RING_OF(struct host, ready, next);
         struct probe *probe = RING_OF(struct probe, part, host->waiting.prev);
 
         ring_take(&host->ready);
         ring_take(&probe->part);
         host->active++;
+        probe->late = was_late(prober, host);
+        prober->running_late += probe->late;
         settle_host(prober, host);
         start(probe);
     }
-}
-
-static const char *
-reason_of(const struct probe *probe, CURLcode result)
-{
-    curl_off_t named = 0;
-
-    if (probe->prohibited)
-        return err_text(ERR_IP_PROHIBITED);
-    if (result == CURLE_COULDNT_RESOLVE_HOST)
-        return err_text(ERR_DNS_ERROR);
-    if (result == CURLE_COULDNT_CONNECT)
-        return err_text(ERR_CONNECTION_REFUSED);
-    if (result == CURLE_PEER_FAILED_VERIFICATION)
-        return err_text(ERR_TLS_CERTIFICATE_ERROR);
-    if (result == CURLE_SSL_CONNECT_ERROR)
-        return err_text(ERR_TLS_PROTOCOL_ERROR);
-    if (result == CURLE_GOT_NOTHING || result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR)
-        return err_text(ERR_CONNECTION_TERMINATED);
-    if (result != CURLE_OPERATION_TIMEDOUT)
-        return err_text(ERR_HTTP_PROTOCOL_ERROR);
-    curl_easy_getinfo(probe->easy, CURLINFO_NAMELOOKUP_TIME_T, &named);
-    return err_text(named == 0 ? ERR_DNS_TIMEOUT : ERR_RESPONSE_TIMEOUT);
-}
-
-/* Asks again with GET, in what is left of its time. */
-static bool
-ask_by_get(struct probe *probe)
-{
-    CURL *easy = probe->easy;
-    int64_t left = probe->begun + probe->prober->timeout_ms - clock_ms();
-
-    if (probe->by_get || left <= 0)
-        return false;
-    probe->by_get = true;
-    curl_multi_remove_handle(probe->prober->multi.curl, easy);
-    return SET(CURLOPT_HTTPGET, 1L) && SET(CURLOPT_TIMEOUT_MS, (long)left) &&
-           curl_multi_add_handle(probe->prober->multi.curl, easy) == CURLM_OK;
-}
-
-static void
-on_done(CURL *easy, CURLcode result)
-{
-    char *private = NULL;
-    char error[64];
-    long status = 0;
-
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    struct probe *probe = (struct probe *)(void *)private;
-    struct prober *prober = probe->prober;
-    bool answered = status >= 200 && !probe->prohibited;
-
-    if (answered && (status == 405 || status == 501) && ask_by_get(probe))
-        return;
-    if (!answered) {
-        tell(probe, 0, reason_of(probe, result));
-    } else if (status >= 500) {
-        snprintf(error, sizeof error, "The endpoint answered with status %ld.", status);
-        tell(probe, (int)status, error);
-    } else {
-        tell(probe, (int)status, NULL);
-    }
-    start_some(prober);
 }
 
 struct prober *
@@ -333,32 +361,35 @@ prober_new(const struct guard *guard, const char *ca_file, int most, int per_hos
     struct prober *prober = must(calloc(1, sizeof *prober));
 
     prober->guard = guard;
-    prober->ca_file = ca_file;
     prober->most = most;
     prober->per_host = per_host;
-    prober->timeout_ms = timeout_ms;
+    /* A dial that was given up may take a moment to end. */
+    prober->limits = (struct out_limits){
+        .connect_ms = timeout_ms,
+        .response_ms = timeout_ms,
+        .idle_ms = timeout_ms,
+        .total_ms = timeout_ms + SLACK_MS,
+        .keep_ms = KEEP_MS,
+        .names_s = 0, /* an endpoint is not asked again before they are old */
+        .connections = most + KEPT_MOST,
+        .per_origin = 2 * per_host,
+        .head_max = HEAD_MAX,
+    };
     prober->poll = poll_new();
     prober->timers = timers_new();
     ring_init(&prober->ready);
+    ring_init(&prober->late);
     ring_init(&prober->active);
-    must(multi_init(&prober->multi, prober->poll, prober->timers, on_done) ? prober : NULL);
-    curl_multi_setopt(prober->multi.curl, CURLMOPT_MAXCONNECTS, (long)most);
+    prober->out = out_new(prober->poll, prober->timers, guard, &prober->limits, ca_file);
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return must(poll_add(prober->poll, &prober->bell, fd, EPOLLIN, on_bell) ? prober : NULL);
 }
 
 static void
-drop(struct probe *probe)
+drop_waiting(struct ring *hosts)
 {
-    probe->done(probe->arg, NULL);
-    probe_free(probe);
-}
-
-static void
-drop_waiting(struct prober *prober)
-{
-    while (!ring_is_alone(&prober->ready)) {
-        struct host *host = RING_OF(struct host, ready, prober->ready.prev);
+    while (!ring_is_alone(hosts)) {
+        struct host *host = RING_OF(struct host, ready, hosts->prev);
 
         drop(RING_OF(struct probe, part, host->waiting.prev));
     }
@@ -371,8 +402,9 @@ prober_free(struct prober *prober)
         return;
     while (!ring_is_alone(&prober->active))
         drop(RING_OF(struct probe, part, prober->active.prev));
-    drop_waiting(prober);
-    multi_done(&prober->multi);
+    drop_waiting(&prober->ready);
+    drop_waiting(&prober->late);
+    out_free(prober->out);
     poll_remove(&prober->bell);
     close(prober->bell.fd);
     timers_free(prober->timers);
@@ -380,22 +412,56 @@ prober_free(struct prober *prober)
     free(prober);
 }
 
+static const char *
+keep_text(char **at, const char *text)
+{
+    size_t n = strlen(text) + 1;
+    char *kept = memcpy(*at, text, n);
+
+    *at += n;
+    return kept;
+}
+
+/* With a copy of the URL, or of why it may not be asked. */
+static struct probe *
+probe_new(const struct out_url *url, const char *refusal)
+{
+    size_t size = url == NULL
+                      ? strlen(refusal) + 1
+                      : strlen(url->host) + strlen(url->authority) + strlen(url->target) + 3;
+    struct probe *probe = must(calloc(1, sizeof *probe + size));
+    char *at = probe->texts;
+
+    probe->timer.fire = on_time;
+    if (url == NULL) {
+        probe->refusal = keep_text(&at, refusal);
+        return probe;
+    }
+    probe->url = (struct out_url){ .https = url->https,
+                                   .port = url->port,
+                                   .host = keep_text(&at, url->host),
+                                   .authority = keep_text(&at, url->authority),
+                                   .target = keep_text(&at, url->target) };
+    return probe;
+}
+
 void
 prober_add(struct prober *prober, const char *url, probe_done_fn *done, void *arg)
 {
     struct arena *mem = arena_new();
-    struct probe *probe = ARENA_NEW(mem, struct probe);
     struct err err = { 0 };
     const struct out_url *read = out_url_read(prober->guard, url, "url", mem, &err);
+    struct probe *probe = probe_new(read, err.reason);
 
     /* One that may not be asked still gets its answer in its turn. */
-    *probe = (struct probe){ .prober = prober, .mem = mem, .done = done, .arg = arg };
-    probe->refusal = read == NULL ? arena_text(mem, err.reason) : NULL;
-    probe->url = arena_text(mem, url);
+    probe->prober = prober;
+    probe->done = done;
+    probe->arg = arg;
     probe->host = host_of(prober, read == NULL ? "" : read->authority);
     ring_put(&probe->host->waiting, &probe->part);
     prober->count++;
     settle_host(prober, probe->host);
+    arena_free(mem);
 }
 
 size_t

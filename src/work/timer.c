@@ -1,4 +1,4 @@
-/* Chores from a table, and the probes that the health check has under way. */
+/* Chores from a table, and the health check in between. */
 #include "work/timer.h"
 
 #include "base/clock.h"
@@ -10,7 +10,7 @@
 #include "domain/messages.h"
 #include "domain/presence.h"
 #include "domain/sessions.h"
-#include "out/probe.h"
+#include "work/checks_priv.h"
 #include "work/hub.h"
 #include "work/limits.h"
 #include "work/workers.h"
@@ -20,7 +20,6 @@
 #include <stdlib.h>
 
 enum {
-    SLOTS = 60, /* parts of the health check's interval              */
     ROUND_MS = 200,
     MARK_MS = 5000,       /* at most, between two marks that we are alive      */
     CLEAN_STEPS_MAX = 20, /* small deletes in one go                           */
@@ -35,82 +34,23 @@ enum {
 struct timer_thread {
     struct service *service;
     struct db *db;
-    struct prober *prober;
+    struct checks *checks;
     struct pulse *pulse;
     pthread_t thread;
     atomic_bool end;
     bool leads;                      /* this node checks the endpoints                     */
-    int64_t slot;                    /* the last one asked for, counted since 1970        */
     int64_t silent_due, useless_due; /* clock_ms: when to look at all instances again */
     struct audit_check audit;
 };
 
 typedef bool chore_fn(struct timer_thread *t, struct unit *u, struct err *err);
 
-/* What a probe found goes the way of every other sign of life. */
-struct asked {
-    struct service *service;
-    struct uuid agent;
-};
-
-static void
-probe_done(void *arg, const struct probe_answer *answer)
-{
-    struct asked *asked = arg;
-
-    if (answer == NULL) {
-        free(asked);
-        return;
-    }
-    struct beat_row row = {
-        .agent = asked->agent,
-        .kind = answer->alive ? BEAT_PROBE_GOOD : BEAT_PROBE_BAD,
-        .http_status = answer->http_status,
-        .latency_ms = answer->latency_ms,
-        .error = answer->alive ? NULL : answer->error,
-    };
-
-    metrics_add(METRIC_PROBES, 1);
-    if (!answer->alive)
-        metrics_add(METRIC_PROBES_FAILED, 1);
-    writer_sign(asked->service->writer, &row);
-    free(asked);
-}
-
-static bool
-ask_slot(struct timer_thread *t, struct unit *u, int slot, struct err *err)
-{
-    struct list due;
-
-    if (!presence_due(u, slot, &due, err))
-        return false;
-    for (size_t i = 0; i < due.n; i++) {
-        const struct probe_target *target = due.v[i];
-        struct asked *asked = must(calloc(1, sizeof *asked));
-
-        *asked = (struct asked){ t->service, target->agent };
-        prober_add(t->prober, target->url, probe_done, asked);
-    }
-    return true;
-}
-
-/* Asks for the slots that have begun since the last round; after a long pause only for one turn. */
 static bool
 health(struct timer_thread *t, struct unit *u, struct err *err)
 {
-    int64_t width = t->service->background.interval / SLOTS;
-    int64_t now = clock_ms() / (width > 0 ? width : 1);
-
     if (!t->service->background.health || !t->leads)
         return true;
-    if (t->slot == 0 || now - t->slot > SLOTS)
-        t->slot = now - 1;
-    while (t->slot < now) {
-        t->slot++;
-        if (!ask_slot(t, u, (int)(t->slot % SLOTS), err))
-            return false;
-    }
-    return true;
+    return checks_due(t->checks, u, err);
 }
 
 /* How often the service marks itself alive: often enough that an outage of seconds is seen. */
@@ -367,8 +307,7 @@ run(void *arg)
             run_chore(t, &chores[i]);
         }
         service_beat(t->pulse);
-        int64_t width = service->background.interval / SLOTS;
-        prober_run(t->prober, width < ROUND_MS ? (int)width + 1 : ROUND_MS);
+        checks_run(t->checks, ROUND_MS);
     }
     return NULL;
 }
@@ -377,12 +316,10 @@ struct timer_thread *
 timer_open(struct service *service, struct err *err)
 {
     struct timer_thread *t = must(calloc(1, sizeof *t));
-    const struct background *b = &service->background;
 
     t->service = service;
     t->db = db_open(&service->db);
-    t->prober = prober_new(&service->guard, service->ca_file, (int)b->health_concurrency,
-                           (int)b->health_per_host, (int)b->health_timeout);
+    t->checks = checks_new(service);
     t->pulse = service_pulse(service);
     metrics_set(METRIC_AUDIT_CHAIN_INTEGRITY, 1); /* until a check says otherwise */
     int rc = pthread_create(&t->thread, NULL, run, t);
@@ -393,7 +330,7 @@ timer_open(struct service *service, struct err *err)
     return t;
 
 no_thread:
-    prober_free(t->prober);
+    checks_free(t->checks);
     db_close(t->db);
     free(t);
     return NULL;
@@ -403,9 +340,9 @@ void
 timer_close(struct timer_thread *t)
 {
     atomic_store(&t->end, true);
-    prober_wake(t->prober);
+    checks_wake(t->checks);
     pthread_join(t->thread, NULL);
-    prober_free(t->prober);
+    checks_free(t->checks);
     db_close(t->db);
     free(t);
 }

@@ -12,6 +12,7 @@ sys.path.insert(0, HERE)
 
 import crowd  # noqa: E402,F401  adds its lanes
 import day  # noqa: E402,F401  likewise
+import health  # noqa: E402,F401  likewise
 import identity  # noqa: E402,F401  likewise
 import instructions  # noqa: E402,F401  likewise
 import lists  # noqa: E402,F401  likewise

@@ -476,6 +476,26 @@ endpoints_are_due_once_a_minute_and_only_of_active_agents(void **state)
 }
 
 static void
+the_turns_of_endpoints_are_of_much_the_same_size(void **state)
+{
+    enum { N = 12000, MEAN = N / 60 };
+    struct domain_fixture *fx = *state;
+
+    domain_fixture_run(fx,
+                       "INSERT INTO agents (id, permanent_id, org_id, name, token_hash, token_hint)"
+                       " SELECT gen_random_uuid(), 'agt-' || md5('%s' || n), '%s', 'x',"
+                       " sha256(convert_to('%s' || n, 'UTF8')), '' FROM generate_series(1, %d) n",
+                       fx->by.org_text, fx->by.org_text, fx->by.org_text, (int)N);
+    for (int slot = 0; slot < 60; slot++) {
+        long long n = domain_fixture_number("SELECT count(*) FROM agents WHERE org_id = '%s'"
+                                            " AND probe_slot = %d",
+                                            fx->by.org_text, slot);
+
+        assert_in_range(n, MEAN * 6 / 10, MEAN * 14 / 10); /* 5.6 standard deviations */
+    }
+}
+
+static void
 one_damaged_endpoint_does_not_hide_the_others(void **state)
 {
     struct domain_fixture *fx = *state;
@@ -528,6 +548,7 @@ main(void)
         domain_test(writers_of_the_same_agents_neither_deadlock_nor_lose_a_transition),
         domain_test(heartbeats_never_touch_an_index),
         domain_test(endpoints_are_due_once_a_minute_and_only_of_active_agents),
+        domain_test(the_turns_of_endpoints_are_of_much_the_same_size),
         domain_test(one_damaged_endpoint_does_not_hide_the_others),
         domain_test(counting_tells_the_never_seen_from_the_lost),
     };

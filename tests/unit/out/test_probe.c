@@ -276,6 +276,112 @@ is_not_held_up_by_a_host_that_hangs(void **state)
     upstream_free(slow);
 }
 
+static atomic_int busy, most_busy;
+
+static void
+answer_slowly(struct peer *peer)
+{
+    while (peer_request(peer)) {
+        int now = atomic_fetch_add(&busy, 1) + 1, most = atomic_load(&most_busy);
+
+        while (now > most && !atomic_compare_exchange_weak(&most_busy, &most, now))
+            continue;
+        usleep(2000);
+        atomic_fetch_sub(&busy, 1);
+        peer_text(peer, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    }
+}
+
+static void
+asks_one_host_only_so_often_at_once(void **state)
+{
+    struct upstream *up = upstream_new(answer_slowly, NULL);
+    struct prober *prober = prober_new(&guard, NULL, 20, 3, 5 * TIMEOUT_MS);
+    static struct told told[60];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(told); i++) {
+        char url[64];
+
+        snprintf(url, sizeof url, "http://127.0.0.1:%d/%zu", up->port, i);
+        prober_add(prober, url, on_done, &told[i]);
+    }
+    finish(prober);
+    for (size_t i = 0; i < COUNT(told); i++)
+        assert_true(told[i].alive);
+    assert_int_equal(most_busy, 3);
+    assert_int_equal(up->accepts, 3);
+    prober_free(prober);
+    upstream_free(up);
+}
+
+static void
+hosts_that_were_late_leave_half_of_the_places_to_others(void **state)
+{
+    enum { LATE = 4, TIMES = 2, MOST = 4, SOON_MS = 300 };
+    struct upstream *slow[LATE], *up = upstream_new(answer_all, NULL);
+    struct prober *prober = prober_new(&guard, NULL, MOST, 1, SOON_MS);
+    static struct told late[TIMES][LATE], told[100];
+    char url[64];
+    int begun = 0, ended = 0;
+
+    (void)state;
+    for (size_t i = 0; i < LATE; i++)
+        slow[i] = upstream_new(say_nothing, NULL);
+    for (size_t time = 0; time < TIMES; time++) {
+        finish(prober);
+        for (size_t i = 0; i < LATE; i++) {
+            snprintf(url, sizeof url, "http://127.0.0.1:%d/", slow[i]->port);
+            prober_add(prober, url, on_done, &late[time][i]);
+        }
+    }
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", up->port);
+    for (size_t i = 0; i < COUNT(told); i++)
+        prober_add(prober, url, on_done, &told[i]);
+    while (told[COUNT(told) - 1].count == 0)
+        prober_run(prober, 5);
+    for (size_t i = 0; i < LATE; i++) {
+        assert_string_equal(late[0][i].error, err_text(ERR_RESPONSE_TIMEOUT));
+        begun += slow[i]->accepts - 1;
+        ended += late[1][i].count;
+    }
+    assert_true(begun <= MOST / 2 + ended);
+    prober_free(prober);
+    for (size_t i = 0; i < LATE; i++)
+        upstream_free(slow[i]);
+    upstream_free(up);
+}
+
+static void
+answer_once(struct peer *peer)
+{
+    if (peer_request(peer))
+        peer_text(peer, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    peer_request(peer);
+}
+
+static void
+a_kept_connection_that_ends_is_no_answer(void **state)
+{
+    struct upstream *up = upstream_new(answer_once, NULL);
+    struct prober *prober = prober_new(&guard, NULL, 2, 2, TIMEOUT_MS);
+    char url[64];
+
+    (void)state;
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", up->port);
+    for (int i = 0; i < 2; i++) {
+        struct told told = { 0 };
+
+        prober_add(prober, url, on_done, &told);
+        finish(prober);
+        assert_true(told.alive);
+    }
+    assert_int_equal(up->requests, 3);
+    assert_int_equal(up->accepts, 2);
+    prober_free(prober);
+    upstream_free(up);
+}
+
 static void *
 wake(void *arg)
 {
@@ -319,6 +425,9 @@ main(void)
         cmocka_unit_test(asks_only_where_the_guard_allows),
         cmocka_unit_test(verifies_certificates),
         cmocka_unit_test(is_not_held_up_by_a_host_that_hangs),
+        cmocka_unit_test(asks_one_host_only_so_often_at_once),
+        cmocka_unit_test(hosts_that_were_late_leave_half_of_the_places_to_others),
+        cmocka_unit_test(a_kept_connection_that_ends_is_no_answer),
         cmocka_unit_test(can_be_woken),
     };
 
