@@ -9,6 +9,7 @@
 #include "base/poll.h"
 #include "base/timers.h"
 #include "out/guard.h"
+#include "out/trust.h"
 
 struct out;
 struct call;
@@ -27,10 +28,10 @@ struct out_limits {
                         over all that are                                              */
 };
 
-/* One per loop. guard and limits are borrowed and must outlive it. ca_file (NULL: the system's) is
- * read here; when it cannot be, every https call fails with TLS_CERTIFICATE_ERROR. */
+/* One per loop. guard, limits and trust (NULL: no https call is made) are borrowed and must outlive
+ * it. */
 struct out *out_new(struct poll *poll, struct timers *timers, const struct guard *guard,
-                    const struct out_limits *limits, const char *ca_file);
+                    const struct out_limits *limits, const struct trust *trust);
 
 /* Cancels what is under way (no callbacks) and closes all. */
 void out_free(struct out *out);

@@ -4,6 +4,7 @@
 #define OUT_PROBE_H
 
 #include "out/guard.h"
+#include "out/trust.h"
 
 struct prober;
 
@@ -20,9 +21,9 @@ typedef void probe_done_fn(void *arg, const struct probe_answer *answer);
 
 /* most: probes under way at once; per_host: of these to one host and port; timeout_ms: for each.
  * Hosts that ran into it the last time have at most half of the places, so that the others never
- * wait for them. guard and ca_file as in out/call.h. */
-struct prober *prober_new(const struct guard *guard, const char *ca_file, int most, int per_host,
-                          int timeout_ms);
+ * wait for them. guard and trust as in out/call.h. */
+struct prober *prober_new(const struct guard *guard, const struct trust *trust, int most,
+                          int per_host, int timeout_ms);
 /* Drops what is queued and under way: done is called with NULL for each. */
 void prober_free(struct prober *prober);
 

@@ -62,7 +62,7 @@ struct service {
     struct rate_limits limits;
     struct background background;
     struct out_limits out;
-    const char *ca_file;
+    struct trust *trust;
     int64_t upload_max; /* bytes of a proxied request; 0: no cap            */
     int64_t cache_stale_ms;
     bool access_log;

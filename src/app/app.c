@@ -109,7 +109,6 @@ take_settings(struct service *s, const struct config *c)
         .per_origin = (int)c->proxy.per_origin,
         .head_max = (size_t)c->proxy.head_max,
     };
-    s->ca_file = c->proxy.ca_file;
     take_mesh(&s->mesh, c, &s->out);
     s->upload_max = c->proxy.max_body;
     s->cache_stale_ms = c->cache.stale;
@@ -139,6 +138,7 @@ make_core(struct app *app, struct err *err)
         keyring_new(secret_bytes(c->crypto.master_key), secret_size(c->crypto.master_key), err);
     if (app->keys == NULL)
         return false;
+    s->trust = trust_read(c->proxy.ca_file);
     app->router = router_new(api_dialects);
     s->router = app->router;
     s->limiter = limiter_new((size_t)c->limits.buckets);
@@ -161,6 +161,7 @@ free_core(struct app *app)
     if (app->service.core.cache != NULL)
         cache_free(app->service.core.cache);
     hub_free(app->service.mesh.hub);
+    trust_free(app->service.trust);
     limiter_free(app->service.mesh.visits);
     signing_free(app->service.core.signing);
     org_counts_free(app->service.orgs);

@@ -106,8 +106,11 @@ void dial_ready(struct conn *conn); /* the socket that was dialled without libcu
 void dial_drop(struct conn *conn);
 void dial_finish(CURL *easy, CURLcode result); /* what the multi calls */
 
-/* tls.c. NULL: the authorities could not be read. */
-SSL_CTX *tls_new(const char *ca_file);
+/* tls.c */
+struct trust {
+    SSL_CTX *tls; /* NULL: the authorities could not be read */
+};
+
 SSL *tls_begin(SSL_CTX *tls, const char *host, int fd);
 
 /* One step of the handshake; ERR_NONE and *done false: wait for the socket. */

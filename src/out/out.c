@@ -36,7 +36,7 @@ run_due(struct timer *timer)
 
 struct out *
 out_new(struct poll *poll, struct timers *timers, const struct guard *guard,
-        const struct out_limits *limits, const char *ca_file)
+        const struct out_limits *limits, const struct trust *trust)
 {
     struct out *out = must(calloc(1, sizeof *out));
 
@@ -44,7 +44,7 @@ out_new(struct poll *poll, struct timers *timers, const struct guard *guard,
     out->timers = timers;
     out->guard = guard;
     out->limits = limits;
-    out->tls = tls_new(ca_file);
+    out->tls = trust == NULL ? NULL : trust->tls;
     ring_init(&out->conns);
     ring_init(&out->calls);
     ring_init(&out->age);
@@ -67,7 +67,6 @@ out_free(struct out *out)
     multi_done(&out->multi);
     timers_stop(out->timers, &out->age_timer);
     timers_stop(out->timers, &out->due_timer);
-    SSL_CTX_free(out->tls);
     free(out);
 }
 

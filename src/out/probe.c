@@ -356,7 +356,8 @@ start_some(struct prober *prober)
 }
 
 struct prober *
-prober_new(const struct guard *guard, const char *ca_file, int most, int per_host, int timeout_ms)
+prober_new(const struct guard *guard, const struct trust *trust, int most, int per_host,
+           int timeout_ms)
 {
     struct prober *prober = must(calloc(1, sizeof *prober));
 
@@ -380,7 +381,7 @@ prober_new(const struct guard *guard, const char *ca_file, int most, int per_hos
     ring_init(&prober->ready);
     ring_init(&prober->late);
     ring_init(&prober->active);
-    prober->out = out_new(prober->poll, prober->timers, guard, &prober->limits, ca_file);
+    prober->out = out_new(prober->poll, prober->timers, guard, &prober->limits, trust);
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return must(poll_add(prober->poll, &prober->bell, fd, EPOLLIN, on_bell) ? prober : NULL);
 }

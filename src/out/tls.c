@@ -1,4 +1,4 @@
-/* TLS on a connected socket: one context for the loop; the certificate must lead to a known
+/* TLS on a connected socket: one context for all; the certificate must lead to a known
  * authority and be made out for the very host that the URL names. */
 #include "out/conn_priv.h"
 
@@ -8,14 +8,15 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { HOST_SIZE = 256 };
 
 static const char system_authorities[] = "/etc/ssl/certs/ca-certificates.crt";
 
-SSL_CTX *
-tls_new(const char *ca_file)
+static SSL_CTX *
+context_new(const char *ca_file)
 {
     SSL_CTX *tls = must(SSL_CTX_new(TLS_client_method()));
     const char *file = ca_file != NULL ? ca_file : system_authorities;
@@ -37,6 +38,23 @@ tls_new(const char *ca_file)
                               SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(tls, 1);
     return tls;
+}
+
+struct trust *
+trust_read(const char *ca_file)
+{
+    struct trust *trust = must(calloc(1, sizeof *trust));
+
+    trust->tls = context_new(ca_file);
+    return trust;
+}
+
+void
+trust_free(struct trust *trust)
+{
+    if (trust != NULL)
+        SSL_CTX_free(trust->tls);
+    free(trust);
 }
 
 /* Whom the certificate must name: an address as an address, a name as a name, and only where

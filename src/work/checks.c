@@ -46,7 +46,7 @@ checks_new(struct service *service)
 
     checks->service = service;
     checks->mem = arena_new();
-    checks->prober = prober_new(&service->guard, service->ca_file, (int)b->health_concurrency,
+    checks->prober = prober_new(&service->guard, service->trust, (int)b->health_concurrency,
                                 (int)b->health_per_host, (int)b->health_timeout);
     return checks;
 }

@@ -146,11 +146,11 @@ loop_new(const struct loop_options *options)
     loop->timers = timers_new();
     loop->mail = mailbox_new(0);  /* bounded by the requests under way              */
     loop->posts = mailbox_new(0); /* by these, and by the sockets and their signs of life */
-    loop->out = out_new(loop->poll, loop->timers, &service->guard, &service->out, service->ca_file);
+    loop->out = out_new(loop->poll, loop->timers, &service->guard, &service->out, service->trust);
     loop->hosted =
-        out_new(loop->poll, loop->timers, &service->guard, &service->mesh.out, service->ca_file);
-    loop->peers = out_new(loop->poll, loop->timers, &service->mesh.peers, &service->mesh.out,
-                          service->ca_file);
+        out_new(loop->poll, loop->timers, &service->guard, &service->mesh.out, service->trust);
+    loop->peers =
+        out_new(loop->poll, loop->timers, &service->mesh.peers, &service->mesh.out, service->trust);
     loop->sockets = sockets_new(loop);
     loop->pulse = service_pulse(service);
     poll_add(loop->poll, &loop->bell, mailbox_bell(loop->mail), EPOLLIN, read_mail);

@@ -21,13 +21,15 @@ bench_open(struct bench *bench, const char *ca_file)
     bench->poll = poll_new();
     bench->timers = timers_new();
     bench->limits = (struct out_limits){ 5000, 5000, 5000, 0, 5000, 100, 100, 16384 };
-    bench->out = out_new(bench->poll, bench->timers, &bench->guard, &bench->limits, ca_file);
+    bench->trust = trust_read(ca_file);
+    bench->out = out_new(bench->poll, bench->timers, &bench->guard, &bench->limits, bench->trust);
 }
 
 void
 bench_close(struct bench *bench)
 {
     out_free(bench->out);
+    trust_free(bench->trust);
     timers_free(bench->timers);
     poll_free(bench->poll);
 }

@@ -11,6 +11,7 @@ struct bench {
     struct timers *timers;
     struct guard guard;
     struct out_limits limits;
+    struct trust *trust;
     struct out *out;
     char authority[64], host[64];
     struct out_url url;

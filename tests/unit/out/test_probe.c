@@ -53,7 +53,8 @@ finish(struct prober *prober)
 static struct told
 ask(const struct upstream *up, const char *scheme, const char *ca_file)
 {
-    struct prober *prober = prober_new(&guard, ca_file, 10, 2, TIMEOUT_MS);
+    struct trust *trust = trust_read(ca_file);
+    struct prober *prober = prober_new(&guard, trust, 10, 2, TIMEOUT_MS);
     struct told told = { 0 };
     char url[64];
 
@@ -63,6 +64,7 @@ ask(const struct upstream *up, const char *scheme, const char *ca_file)
     finish(prober);
     assert_int_equal(told.count, 1);
     prober_free(prober);
+    trust_free(trust);
     return told;
 }
 

@@ -331,7 +331,9 @@ refuses_all_when_no_authority_is_known(void **state)
 
     (void)state;
     out_free(bench.out);
-    bench.out = out_new(bench.poll, bench.timers, &bench.guard, &bench.limits, "/nonexistent");
+    trust_free(bench.trust);
+    bench.trust = trust_read("/nonexistent");
+    bench.out = out_new(bench.poll, bench.timers, &bench.guard, &bench.limits, bench.trust);
     get(&seen, up, "127.0.0.1");
     assert_true(bench_wait(&bench, &seen));
     assert_int_equal(seen.code, ERR_TLS_CERTIFICATE_ERROR);
