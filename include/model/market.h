@@ -5,7 +5,10 @@
 #include "base/field.h"
 #include "model/identity.h"
 
-enum { MARKET_MAX = 10000 }; /* agents that a list leads to: what is beyond is found by searching */
+enum {
+    MARKET_MAX = 10000, /* agents that a list leads to: what is beyond is found by searching */
+    MARKET_WALK = 1000, /* of these, those that say how rare a word is                       */
+};
 
 struct card {
     const char *id;

@@ -12,14 +12,18 @@ extern const struct stmt store_market_stmts[];
 struct card *store_market_get(struct db_tx *tx, const char *id, struct arena *mem,
                               struct err *err) MUST_CHECK;
 
-/* How many there are on all pages, at most MARKET_MAX; -1 on failure. A search must be planned each
- * time: store_agents_plan_each. */
-int64_t store_market_count(struct db_tx *tx, const struct card_filter *filter, struct arena *mem,
-                           struct err *err) MUST_CHECK;
+/* How many of the newest MARKET_WALK have all these words, wherever; -1 on failure. */
+int64_t store_market_likely(struct db_tx *tx, const struct texts *words, struct arena *mem,
+                            struct err *err) MUST_CHECK;
 
-/* One page, newest first, none beyond the first MARKET_MAX: a list of struct card; NULL on
- * failure. total: as counted before; it decides how a search is made. */
-struct list *store_market_list(struct db_tx *tx, const struct card_filter *filter, int64_t total,
+/* How many there are on all pages, at most MARKET_MAX; -1 on failure. What is searched for is
+ * looked for among all if it is rare, by an index, else among the newest MARKET_MAX. A search must
+ * be planned each time: store_agents_plan_each. */
+int64_t store_market_count(struct db_tx *tx, const struct card_filter *filter, bool rare,
+                           struct arena *mem, struct err *err) MUST_CHECK;
+
+/* One page of these, newest first: a list of struct card; NULL on failure. */
+struct list *store_market_list(struct db_tx *tx, const struct card_filter *filter, bool rare,
                                struct arena *mem, struct err *err) MUST_CHECK;
 
 #endif

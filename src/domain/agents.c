@@ -168,49 +168,20 @@ agents_lock(struct unit *u, struct db_tx *tx, const char *ref, int64_t if_match,
 
 /* ---- lists ---- */
 
-/* As in pg_trgm: of what has no three letters or digits in a row, no index knows anything. */
-enum { TRIGRAM = 3, WORDS_MOST = 16 };
-/* Of AGENTS_WALK rows: when more look as if they would do, an index would find too many. */
-enum { LIKELY_MOST = 4 };
-
-static bool
-in_word(char c)
-{
-    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
-}
-
-/* The words of q that have a trigram. */
-static struct texts
-words_of(const char *q, struct arena *mem)
-{
-    struct texts words = { arena_alloc(mem, WORDS_MOST * sizeof(char *)), 0 };
-
-    while (q != NULL && *q != '\0' && words.n < WORDS_MOST) {
-        size_t n = 0, letters = 0;
-
-        for (; in_word(q[n]); n++)
-            letters += ((unsigned char)q[n] & 0xc0) != 0x80;
-        if (letters >= TRIGRAM)
-            words.v[words.n++] = arena_textn(mem, q, n);
-        q += n == 0 ? 1 : n;
-    }
-    return words;
-}
-
 /* What a filter lets pass when the next rows in order did not fill the page: all of it by an index
  * if that is little, otherwise what was found, and the place where the search goes on. */
 static const struct list *
 read_rest(struct unit *u, struct db_tx *tx, const struct agent_search *s, const struct list *found,
           struct agent_after *next, struct err *err)
 {
-    const struct texts words = words_of(s->filter.q, u->mem);
+    const struct texts words = search_words(s->filter.q, u->mem);
     const struct agent_walk *walk = store_agents_walk_end(tx, s, &words, u->mem, err);
 
     if (walk == NULL)
         return NULL;
     if (walk->n < AGENTS_WALK)
         return found;
-    if (walk->likely <= LIKELY_MOST && (words.n > 0 || s->filter.task_category != NULL)) {
+    if (walk->likely <= SEARCH_LIKELY_MOST && (words.n > 0 || s->filter.task_category != NULL)) {
         int64_t n = store_agents_count_found(tx, s, u->mem, err);
 
         if (n < 0)

@@ -29,6 +29,14 @@ bool cursor_read(const char *text, char kind, bool has_id, struct cursor *cursor
  * caller sets next. */
 struct page *cursor_page(const struct list *rows, int64_t limit, struct arena *mem);
 
+/* --- search.c --- */
+
+/* Of as many agents as one looks at: when more have all the words, an index would find too many. */
+enum { SEARCH_LIKELY_MOST = 4 };
+
+/* The words of q that an index of trigrams knows, letters and digits only; in mem. */
+struct texts search_words(const char *q, struct arena *mem);
+
 /* --- hints.c --- */
 
 /* With the commit of tx, n things are forgotten here and, within a second, on all nodes. */

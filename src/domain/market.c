@@ -12,6 +12,18 @@ draw(struct unit *u, struct card *card)
     return card;
 }
 
+/* Whether an index finds little for these words, as far as the newest agents tell; 1, 0, or -1. */
+static int
+is_rare(struct unit *u, struct db_tx *tx, const struct card_filter *filter, struct err *err)
+{
+    const struct texts words = search_words(filter->search, u->mem);
+
+    if (words.n == 0)
+        return 0;
+    int64_t likely = store_market_likely(tx, &words, u->mem, err);
+    return likely < 0 ? -1 : likely <= SEARCH_LIKELY_MOST;
+}
+
 /* A search is planned each time anew: see read_page in agents.c. */
 struct numbered_page *
 market_list(struct unit *u, const struct card_filter *filter, struct err *err)
@@ -22,10 +34,11 @@ market_list(struct unit *u, const struct card_filter *filter, struct err *err)
     if (tx == NULL || (filter->search != NULL && !store_agents_plan_each(tx, u->mem, err)))
         return NULL;
 
-    int64_t total = store_market_count(tx, filter, u->mem, err);
+    int rare = filter->search == NULL ? 0 : is_rare(u, tx, filter, err);
+    int64_t total = rare < 0 ? -1 : store_market_count(tx, filter, rare, u->mem, err);
     if (total < 0)
         return NULL;
-    const struct list *rows = store_market_list(tx, filter, total, u->mem, err);
+    const struct list *rows = store_market_list(tx, filter, rare, u->mem, err);
     if (rows == NULL)
         return NULL;
     *page = (struct numbered_page){ *rows, total, filter->page, filter->limit };

@@ -38,7 +38,7 @@ static const struct db_col count_columns[] = {
 
 static const struct db_shape count_row = DB_SHAPE(struct count, count_columns);
 
-enum { GET, LIST, SEARCH_RARE, SEARCH, COUNT_ALL, COUNT_FOUND };
+enum { GET, LIST, SEARCH_RARE, SEARCH, LIKELY, COUNT_ALL, COUNT_RARE, COUNT_FOUND };
 
 /* clang-format off */
 const struct stmt store_market_stmts[] = {
@@ -52,20 +52,27 @@ const struct stmt store_market_stmts[] = {
         "SELECT " COLUMNS " FROM (SELECT a.*" PUBLIC MATCHES(3) " LIMIT 10000) a" NEWEST
         " LIMIT $1::bigint OFFSET $2::bigint",
         &row },
-    /* In order, until the page is full: what is rare would take long. */
+    /* Among the newest only: no index knows where the others are, or it knows of too many. */
     [SEARCH] = { "market_search",
-        "SELECT " COLUMNS " FROM (SELECT a.*" PUBLIC MATCHES(3) FIRST ") a" NEWEST
+        "SELECT " COLUMNS " FROM (SELECT a.*" PUBLIC FIRST ") a WHERE true" MATCHES(3) NEWEST
         " LIMIT $1::bigint OFFSET $2::bigint",
         &row },
+    [LIKELY] = { "market_likely",
+        "SELECT count(*) FROM (SELECT a.*" PUBLIC NEWEST " LIMIT 1000) a"
+        " WHERE market_words(a.agent_type, a.owner, a.scopes)"
+        " ILIKE ALL (SELECT '%' || word || '%' FROM unnest($1::text[]) word)", /* letters, digits */
+        &count_row },
     [COUNT_ALL] = { "market_count",
         "SELECT count(*) FROM (SELECT" PUBLIC " LIMIT 10000) a", &count_row },
-    [COUNT_FOUND] = { "market_count_found",
+    [COUNT_RARE] = { "market_count_rare",
         "SELECT count(*) FROM (SELECT" PUBLIC MATCHES(1) " LIMIT 10000) a", &count_row },
+    [COUNT_FOUND] = { "market_count_found",
+        "SELECT count(*) FROM (SELECT a.*" PUBLIC FIRST ") a WHERE true" MATCHES(1), &count_row },
     STMT_END,
 };
 /* clang-format on */
 
-_Static_assert(MARKET_MAX == 10000, "the statements have it as a literal");
+_Static_assert(MARKET_MAX == 10000 && MARKET_WALK == 1000, "the statements have them as literals");
 
 struct card *
 store_market_get(struct db_tx *tx, const char *id, struct arena *mem, struct err *err)
@@ -73,29 +80,40 @@ store_market_get(struct db_tx *tx, const char *id, struct arena *mem, struct err
     return db_one(tx, &store_market_stmts[GET], DB_ARGS(DB_TEXT(id)), mem, err);
 }
 
+static int64_t
+counted(struct db_tx *tx, int which, struct db_args args, struct arena *mem, struct err *err)
+{
+    const struct count *count = db_one(tx, &store_market_stmts[which], args, mem, err);
+
+    return count == NULL ? -1 : count->n;
+}
+
+int64_t
+store_market_likely(struct db_tx *tx, const struct texts *words, struct arena *mem, struct err *err)
+{
+    return counted(tx, LIKELY, DB_ARGS(DB_TEXTS(words)), mem, err);
+}
+
+int64_t
+store_market_count(struct db_tx *tx, const struct card_filter *filter, bool rare, struct arena *mem,
+                   struct err *err)
+{
+    if (filter->search == NULL)
+        return counted(tx, COUNT_ALL, DB_NO_ARGS, mem, err);
+    return counted(tx, rare ? COUNT_RARE : COUNT_FOUND, DB_ARGS(DB_TEXT(filter->search)), mem, err);
+}
+
 struct list *
-store_market_list(struct db_tx *tx, const struct card_filter *filter, int64_t total,
-                  struct arena *mem, struct err *err)
+store_market_list(struct db_tx *tx, const struct card_filter *filter, bool rare, struct arena *mem,
+                  struct err *err)
 {
     int64_t offset = (filter->page - 1) * filter->limit;
     bool all = filter->search == NULL;
     const struct db_arg args[] = { DB_INT(filter->limit),
                                    DB_INT(offset < MARKET_MAX ? offset : MARKET_MAX),
                                    DB_TEXT(filter->search) };
-    int which = all ? LIST : total < MARKET_MAX ? SEARCH_RARE : SEARCH;
+    int which = all ? LIST : rare ? SEARCH_RARE : SEARCH;
 
     return store_all(tx, &store_market_stmts[which], (struct db_args){ args, all ? 2 : 3 }, mem,
                      err);
-}
-
-int64_t
-store_market_count(struct db_tx *tx, const struct card_filter *filter, struct arena *mem,
-                   struct err *err)
-{
-    bool all = filter->search == NULL;
-    const struct count *count =
-        db_one(tx, &store_market_stmts[all ? COUNT_ALL : COUNT_FOUND],
-               all ? DB_NO_ARGS : DB_ARGS(DB_TEXT(filter->search)), mem, err);
-
-    return count == NULL ? -1 : count->n;
 }
