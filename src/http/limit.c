@@ -2,6 +2,7 @@
 #include "http/limit.h"
 
 #include "base/ids.h"
+#include "base/keyhash.h"
 #include "base/must.h"
 
 #include <pthread.h>
@@ -47,20 +48,6 @@ limiter_free(struct limiter *limiter)
     free(limiter);
 }
 
-/* FNV-1a with a random start and a strong finish: clients cannot aim at one set. */
-static uint64_t
-hash(const struct limiter *limiter, const unsigned char *key, size_t size)
-{
-    uint64_t h = limiter->seed ^ 0xcbf29ce484222325u;
-
-    for (size_t i = 0; i < size; i++)
-        h = (h ^ key[i]) * 0x100000001b3u;
-    h ^= limiter->seed >> 7;
-    h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9u;
-    h = (h ^ (h >> 27)) * 0x94d049bb133111ebu;
-    return h ^ (h >> 31);
-}
-
 static struct bucket *
 bucket_for(struct bucket *set, uint64_t key, int64_t now)
 {
@@ -79,7 +66,7 @@ bucket_for(struct bucket *set, uint64_t key, int64_t now)
 struct limit_state
 limiter_look(struct limiter *limiter, const void *key, size_t size, int64_t most, int64_t now_ms)
 {
-    uint64_t h = hash(limiter, key, size);
+    uint64_t h = keyhash(limiter->seed, key, size);
     size_t at = (size_t)(h % limiter->sets);
     pthread_mutex_t *lock = &limiter->locks[at % LOCKS];
     struct limit_state state = { most, now_ms + LIMIT_WINDOW_MS };
@@ -99,7 +86,7 @@ limiter_look(struct limiter *limiter, const void *key, size_t size, int64_t most
 unsigned
 limiter_take(struct limiter *limiter, const void *key, size_t size, int64_t most, int64_t now_ms)
 {
-    uint64_t h = hash(limiter, key, size);
+    uint64_t h = keyhash(limiter->seed, key, size);
     size_t at = (size_t)(h % limiter->sets);
     pthread_mutex_t *lock = &limiter->locks[at % LOCKS];
 

@@ -3,6 +3,7 @@
 #include "out/out_priv.h"
 
 #include "base/clock.h"
+#include "base/keyhash.h"
 #include "base/must.h"
 
 #include <assert.h>
@@ -12,21 +13,11 @@
 
 enum { POOL_KEY_MAX = 64, ORIGIN_KEY_MAX = OUT_URL_MAX + 3 };
 
-static uint64_t
-hash_of(uint64_t seed, const char *key, size_t n)
-{
-    uint64_t hash = seed ^ 0xcbf29ce484222325u;
-
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ (unsigned char)key[i]) * 0x100000001b3u;
-    return hash ^ hash >> 32;
-}
-
 /* The place of a key, made when it is new; it may not outlive a call of pool_drop unless held. */
 static struct place *
 place_of(struct out *out, struct place *origin, const char *key, size_t n)
 {
-    uint64_t hash = hash_of(out->seed, key, n);
+    uint64_t hash = keyhash(out->seed, key, n);
     struct place **bucket = &out->buckets[hash % OUT_BUCKETS], *place;
 
     for (place = *bucket; place != NULL; place = place->next)

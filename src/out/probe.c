@@ -3,6 +3,8 @@
 #include "out/probe.h"
 
 #include "base/clock.h"
+#include "base/ids.h"
+#include "base/keyhash.h"
 #include "out/conn_priv.h"
 
 #include <stdio.h>
@@ -63,6 +65,7 @@ struct prober {
     struct ring ready, late;   /* hosts with a probe that may begin, latest first */
     bool late_next;
     struct ring active;
+    uint64_t seed;
     struct host *hosts[BUCKETS];
     uint64_t was_late[LATE_BITS / 64];
 };
@@ -83,16 +86,6 @@ prober_wake(struct prober *prober)
     eventfd_write(prober->bell.fd, 1);
 }
 
-static uint64_t
-hash_of(const char *name)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-
-    for (const char *c = name; *c != '\0'; c++)
-        hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
-    return hash ^ hash >> 32;
-}
-
 static struct host **
 place_of(struct prober *prober, uint64_t hash, const char *name)
 {
@@ -106,9 +99,9 @@ place_of(struct prober *prober, uint64_t hash, const char *name)
 static struct host *
 host_of(struct prober *prober, const char *name)
 {
-    uint64_t hash = hash_of(name);
-    struct host **at = place_of(prober, hash, name);
     size_t size = strlen(name) + 1;
+    uint64_t hash = keyhash(prober->seed, name, size);
+    struct host **at = place_of(prober, hash, name);
 
     if (*at == NULL) {
         *at = must(calloc(1, sizeof **at + size));
@@ -361,6 +354,7 @@ prober_new(const struct guard *guard, const struct trust *trust, int most, int p
 {
     struct prober *prober = must(calloc(1, sizeof *prober));
 
+    ids_random(&prober->seed, sizeof prober->seed);
     prober->guard = guard;
     prober->most = most;
     prober->per_host = per_host;

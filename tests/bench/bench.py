@@ -16,6 +16,7 @@ import health  # noqa: E402,F401  likewise
 import identity  # noqa: E402,F401  likewise
 import instructions  # noqa: E402,F401  likewise
 import lists  # noqa: E402,F401  likewise
+import pace  # noqa: E402,F401  likewise
 import sockets  # noqa: E402,F401  likewise
 import report  # noqa: E402  the path above is needed first
 from lanes import LANES, QUICK, Runs, run  # noqa: E402
@@ -43,6 +44,9 @@ def arguments():
         action="store_true",
         help="Node with Express and pg as another " "peer of the heartbeats (needs npm)",
     )
+    parser.add_argument(
+        "--etcd", action="store_true", help="etcd as another peer of the heartbeats"
+    )
     parser.add_argument("--rounds", type=int, help="runs of each contender")
     parser.add_argument("--seconds", type=int, help="length of a run")
     parser.add_argument(
@@ -60,7 +64,7 @@ def arguments():
 
 def main():
     given = arguments()
-    runs = Runs(given.quick, given.node)
+    runs = Runs(given.quick, given.node, given.etcd)
     runs.rounds, runs.seconds = given.rounds or runs.rounds, given.seconds or runs.seconds
     tables, failures = [], []
     # What runs is ended on the way out, whoever asks for it.

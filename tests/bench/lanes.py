@@ -7,7 +7,7 @@ import tempfile
 import time
 
 import machine
-from peers import HERE, Api, Bed, Node, Registry, Serve, Wrong, pgbench, wrk
+from peers import HERE, Api, Bed, Etcd, Node, Registry, Serve, Wrong, pgbench, wrk
 
 from crowds import Held  # of the harness: peers knows the way
 
@@ -16,14 +16,14 @@ BEATERS = 256
 CALLERS = 64
 LARGE_CALLERS = 16
 REGISTRARS = 16
-HANGING = 1000
+HANGING = 3000
 
 
 class Runs:
     """How long, how often; who takes part."""
 
-    def __init__(self, quick=False, node=False):
-        self.quick, self.node = quick, node
+    def __init__(self, quick=False, node=False, etcd=False):
+        self.quick, self.node, self.etcd = quick, node, etcd
         self.rounds, self.seconds = (1, 1) if quick else (5, 5)
 
     def words(self):
@@ -126,6 +126,15 @@ def heartbeat(runs, folder, keep):
         contenders.append(
             Contender("Node, Express + pg", beat(url), [node.pid, registry.postmaster()])
         )
+    if runs.etcd:
+        etcd = keep(Etcd(folder, AGENTS))
+        contenders.append(
+            Contender(
+                "etcd, leases kept alive",
+                lambda s, check: wrk("etcd.lua", etcd.url, s, BEATERS, check, leases=AGENTS),
+                [etcd.pid],
+            )
+        )
     accepted = registry.counter("rosterd_heartbeats_accepted_total")
     batches = registry.counter("rosterd_beat_batches_total")
     table = compare(
@@ -210,11 +219,11 @@ class Caller:
         self.registry.close()
 
 
-def forwarder(bed, server, path, tls, connections):
+def forwarder(bed, server, path, tls, connections, delay=0):
     url = "http://127.0.0.1:%d%s" % (bed.ports[server.name + ("_tls" if tls else "")], path)
 
     def call(s, check):
-        return wrk("post.lua", url, s, connections, check, token="tk_none")
+        return wrk("post.lua", url, s, connections, check, token="tk_none", delay=delay)
 
     return Contender(server.name, call, [server.pid])
 
@@ -288,7 +297,7 @@ def hanging_calls(caller, count):
 
 def hang(runs, folder, keep):
     bed = keep(Bed(folder, peers=("nginx",)))
-    caller = keep(Caller(bed))
+    caller = keep(Caller(bed, proxy__connections="8192", proxy__per_origin="8192"))
     free = forward(runs, caller, "hang-before", "before: as the proxy lane")
     before = machine.memory(caller.pid)
     held = [keep(hanging_calls(caller, HANGING))]

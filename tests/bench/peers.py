@@ -327,6 +327,51 @@ class Node:
         self.process.wait(10)
 
 
+class Etcd:
+    """One node; what is kept alive is a lease for each agent."""
+
+    def __init__(self, folder, leases):
+        if shutil.which("etcd") is None:
+            raise Wrong("--etcd needs etcd")
+        self.url = "http://127.0.0.1:%d" % machine.free_port()
+        peer = "http://127.0.0.1:%d" % machine.free_port()
+        self.log = open(os.path.join(folder, "etcd.log"), "w", encoding="utf-8")
+        self.process = subprocess.Popen(
+            ["etcd", "--data-dir", os.path.join(folder, "etcd"), "--log-level", "error"]
+            + ["--listen-client-urls", self.url, "--advertise-client-urls", self.url]
+            + ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]
+            + ["--initial-cluster", "default=" + peer],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+        )
+        self.pid = self.process.pid
+        try:
+            wait_for(lambda: self.grant(1), 20, "etcd")
+            for lease in range(2, leases + 1):
+                self.grant(lease)
+        except BaseException:
+            self.close()
+            raise
+
+    def grant(self, lease):
+        if self.process.poll() is not None:
+            raise Wrong("etcd does not run")
+        link = http.client.HTTPConnection(self.url[len("http://") :], timeout=10)
+        try:
+            link.request("POST", "/v3/lease/grant", json.dumps({"ID": str(lease), "TTL": "3600"}))
+            return link.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            link.close()
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(10)
+        self.log.close()
+
+
 # ---- the load ----
 
 

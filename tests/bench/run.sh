@@ -46,8 +46,11 @@ esac
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=
-for pair in wrk:wrk nginx:nginx-light haproxy:haproxy openssl:openssl python3:python3 \
-    valgrind:valgrind; do
+pairs="wrk:wrk nginx:nginx-light haproxy:haproxy openssl:openssl python3:python3 valgrind:valgrind"
+case " $* " in
+*" --etcd "*) pairs="$pairs etcd:etcd-server" ;;
+esac
+for pair in $pairs; do
     command -v "${pair%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 if [ -n "$missing" ]; then
