@@ -1,7 +1,5 @@
 -- Heartbeats of many agents in turn: BENCH_AGENTS names a file of lines "id token".
-dofile(os.getenv("BENCH_LUA") .. "/result.lua")
-
-local requests, at = {}, 0
+dofile(os.getenv("BENCH_LUA") .. "/in_turn.lua")
 
 function init(args)
     for line in io.lines(os.getenv("BENCH_AGENTS")) do
@@ -12,11 +10,4 @@ function init(args)
             ["Content-Type"] = "application/json",
         }, '{"status":"online"}'))
     end
-    -- The threads begin apart, so that their beats are of different agents.
-    at = math.floor(number * #requests / 2)
-end
-
-function request()
-    at = at % #requests + 1
-    return requests[at]
 end

@@ -1,7 +1,5 @@
 -- Heartbeats of many instances in turn: bench-0, bench-1, …; BENCH_INSTANCES of them, BENCH_KEY.
-dofile(os.getenv("BENCH_LUA") .. "/result.lua")
-
-local requests, at = {}, 0
+dofile(os.getenv("BENCH_LUA") .. "/in_turn.lua")
 
 function init(args)
     for n = 0, tonumber(os.getenv("BENCH_INSTANCES")) - 1 do
@@ -11,10 +9,4 @@ function init(args)
             ["Content-Type"] = "application/json",
         }, '{"instance_id":"bench-' .. n .. '","status":"available","current_sessions":1}')
     end
-    at = math.floor(number * #requests / 2)
-end
-
-function request()
-    at = at % #requests + 1
-    return requests[at]
 end

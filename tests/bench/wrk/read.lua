@@ -1,7 +1,5 @@
 -- The same GET with one credential after the other: BENCH_TOKENS names a file with one a line.
-dofile(os.getenv("BENCH_LUA") .. "/result.lua")
-
-local requests, at = {}, 0
+dofile(os.getenv("BENCH_LUA") .. "/in_turn.lua")
 
 function init(args)
     for token in io.lines(os.getenv("BENCH_TOKENS")) do
@@ -10,10 +8,4 @@ function init(args)
             ["Authorization"] = "Bearer " .. token,
         }))
     end
-    at = math.floor(number * #requests / 2)
-end
-
-function request()
-    at = at % #requests + 1
-    return requests[at]
 end
