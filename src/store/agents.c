@@ -126,16 +126,6 @@ static const struct db_col walk_columns[] = {
 
 static const struct db_shape walk_row = DB_SHAPE(struct agent_walk, walk_columns);
 
-struct counted {
-    int64_t n;
-};
-
-static const struct db_col count_columns[] = {
-    { INT_AT(struct counted, n) },
-};
-
-static const struct db_shape count_row = DB_SHAPE(struct counted, count_columns);
-
 struct setting {
     const char *value;
 };
@@ -215,7 +205,7 @@ const struct stmt store_agents_stmts[] = {
     [COUNT_FOUND] = { "agents_count_found",
         "SELECT count(*) FROM (SELECT FROM agents a" BEHIND OF_LIFE OF_CATEGORY OF_NAME
         " LIMIT 1001) found",
-        &count_row },
+        &store_number_row },
     /* All there is, by the index, and sorted then: what is frequent would take long. */
     [LIST_FOUND] = { "agents_list_found",
         "WITH a AS MATERIALIZED (SELECT a.* FROM agents a" BEHIND OF_LIFE OF_CATEGORY OF_NAME
@@ -358,31 +348,39 @@ store_agents_list(struct db_tx *tx, const char *org, const struct agent_after *a
         err);
 }
 
-/* $1–$10; q of the filter as a pattern, and as an id if it is one. */
-#define FILTER_ARGS(org, after, filter, pattern, uuid)                                             \
-    DB_TEXT(org), DB_INT((after)->created_us), DB_TEXT((after)->id), DB_INT((filter)->life),       \
-        DB_TEXT((filter)->task_category), DB_TEXT(pattern), DB_TEXT((filter)->q), DB_TEXT(uuid),   \
-        DB_INT((filter)->status), DB_INT((filter)->limit)
+/* $1–$10; q of the filter as a pattern, and as an id if it is one. A count takes the first eight.
+ */
+enum { FILTER_ARGS = 10, FOUND_ARGS = 8 };
 
-static struct list *
-filtered(struct db_tx *tx, int which, const struct agent_search *s, struct arena *mem,
-         struct err *err)
+static struct db_args
+filter_args(const struct agent_search *s, struct arena *mem)
 {
     struct uuid uuid;
-    const char *q = s->filter.q;
-    const char *pattern = q == NULL ? NULL : pattern_of(q, mem);
-    const char *id = q != NULL && ids_uuid_read(q, &uuid) ? q : NULL;
-    const struct db_arg args[] = { FILTER_ARGS(s->org, &s->after, &s->filter, pattern, id) };
+    const struct agent_filter *f = &s->filter;
+    const char *pattern = f->q == NULL ? NULL : pattern_of(f->q, mem);
+    const char *id = f->q != NULL && ids_uuid_read(f->q, &uuid) ? f->q : NULL;
+    const struct db_arg args[FILTER_ARGS] = {
+        DB_TEXT(s->org),
+        DB_INT(s->after.created_us),
+        DB_TEXT(s->after.id),
+        DB_INT(f->life),
+        DB_TEXT(f->task_category),
+        DB_TEXT(pattern),
+        DB_TEXT(f->q),
+        DB_TEXT(id),
+        DB_INT(f->status),
+        DB_INT(f->limit),
+    };
 
-    return store_all(tx, &store_agents_stmts[which],
-                     (struct db_args){ args, which == COUNT_FOUND ? 8 : COUNT(args) }, mem, err);
+    return (struct db_args){ memcpy(arena_alloc(mem, sizeof args), args, sizeof args),
+                             FILTER_ARGS };
 }
 
 struct list *
 store_agents_walk(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
                   struct err *err)
 {
-    return filtered(tx, WALK, s, mem, err);
+    return store_all(tx, &store_agents_stmts[WALK], filter_args(s, mem), mem, err);
 }
 
 struct agent_walk *
@@ -404,16 +402,17 @@ int64_t
 store_agents_count_found(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
                          struct err *err)
 {
-    const struct list *rows = filtered(tx, COUNT_FOUND, s, mem, err);
+    struct db_args args = filter_args(s, mem);
 
-    return rows == NULL ? -1 : ((const struct counted *)rows->v[0])->n;
+    args.n = FOUND_ARGS;
+    return store_number(tx, &store_agents_stmts[COUNT_FOUND], args, mem, err);
 }
 
 struct list *
 store_agents_list_found(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
                         struct err *err)
 {
-    return filtered(tx, LIST_FOUND, s, mem, err);
+    return store_all(tx, &store_agents_stmts[LIST_FOUND], filter_args(s, mem), mem, err);
 }
 
 struct agent_row *

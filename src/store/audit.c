@@ -15,13 +15,6 @@ static const struct db_col columns[] = {
 
 const struct db_shape store_audit_event_row = DB_SHAPE(struct audit_event, columns);
 
-struct number {
-    int64_t value;
-};
-
-static const struct db_col number_columns[] = { { INT_AT(struct number, value) } };
-static const struct db_shape number_row = DB_SHAPE(struct number, number_columns);
-
 struct written {
     const char *id;
 };
@@ -72,10 +65,10 @@ const struct stmt store_audit_stmts[] = {
         &store_audit_event_row },
     [COUNT_ALL] = { "audit_count",
         "SELECT count(*) FROM (SELECT FROM audit_events e" FILTER " LIMIT 100000) found",
-        &number_row },
+        &store_number_row },
     [COUNT_OF_AGENT] = { "audit_count_of_agent",
         "SELECT count(*) FROM (SELECT FROM audit_events e" FILTER OF_AGENT " LIMIT 100000) found",
-        &number_row },
+        &store_number_row },
     [FIND] = { "audit_find",
         SELECT_EVENTS "audit_events e WHERE e.id = $1::uuid"
         " AND e.org_id = coalesce($2::uuid, e.org_id)"
@@ -137,10 +130,8 @@ store_audit_count(struct db_tx *tx, const struct audit_filter *filter, int64_t k
 {
     const struct db_arg args[] = { FILTER_ARGS(filter, kept_ms), DB_TEXT(filter->agent_id) };
     bool all = filter->agent_id == NULL;
-    const struct number *found = db_one(tx, &store_audit_stmts[all ? COUNT_ALL : COUNT_OF_AGENT],
-                                        (struct db_args){ args, COUNT(args) - all }, mem, err);
-
-    return found == NULL ? -1 : found->value;
+    return store_number(tx, &store_audit_stmts[all ? COUNT_ALL : COUNT_OF_AGENT],
+                        (struct db_args){ args, COUNT(args) - all }, mem, err);
 }
 
 struct audit_event *

@@ -48,16 +48,6 @@ static const struct db_col caps_columns[] = {
 
 static const struct db_shape caps_row = DB_SHAPE(struct org_caps, caps_columns);
 
-struct counted {
-    int64_t n;
-};
-
-static const struct db_col count_columns[] = {
-    { INT_AT(struct counted, n) },
-};
-
-static const struct db_shape count_row = DB_SHAPE(struct counted, count_columns);
-
 static const struct db_clash clashes[] = {
     { "agents_email_key", ERR_AGENT_ALREADY_EXISTS, "email" },
     { "agents_org_fkey", ERR_UNAUTHORIZED, "Authorization" },
@@ -99,7 +89,7 @@ const struct stmt store_identities_stmts[] = {
         " SELECT " COLUMNS " FROM a",
         &row, clashes },
     [COUNT_LIVING] = { "identities_count_living",
-        "SELECT " STORE_LIVING("$1::uuid"), &count_row },
+        "SELECT " STORE_LIVING("$1::uuid"), &store_number_row },
     [FIND] = { "identities_find", "SELECT " COLUMNS " FROM agents WHERE id = $1::uuid", &row },
     [LOCK] = { "identities_lock",
         "SELECT " COLUMNS " FROM agents WHERE id = $1::uuid FOR NO KEY UPDATE", &row },
@@ -111,9 +101,9 @@ const struct stmt store_identities_stmts[] = {
     [COUNT_ALL] = { "identities_count",
         "SELECT least(100000, " STORE_LIVING("$1::uuid") " + (SELECT count(*) FROM"
         " (SELECT FROM agents WHERE org_id = $1::uuid AND life = 2 LIMIT 100000) revoked))",
-        &count_row },
+        &store_number_row },
     [COUNT_FOUND] = { "identities_count_found",
-        "SELECT count(*) FROM (SELECT" FILTER " LIMIT 100000) found", &count_row },
+        "SELECT count(*) FROM (SELECT" FILTER " LIMIT 100000) found", &store_number_row },
     [UPDATE] = { "identities_update",
         "UPDATE agents SET agent_type = $2::smallint, version = $3::text, scopes = $4::text[],"
         " owner = $5::text, deployment_env = $6::smallint, row_version = row_version + 1,"
@@ -129,7 +119,7 @@ const struct stmt store_identities_stmts[] = {
         " SELECT org_id, sum(living) FROM d GROUP BY org_id ORDER BY org_id"
         " ON CONFLICT (org_id) DO UPDATE SET living = agent_counts.living + excluded.living)"
         " SELECT count(*) FROM d",
-        &count_row },
+        &store_number_row },
     STMT_END,
 };
 /* clang-format on */
@@ -139,9 +129,7 @@ _Static_assert(NUMBERED_MAX == 100000, "the statements have it as a literal");
 static int64_t
 counted(struct db_tx *tx, int which, struct db_args args, struct arena *mem, struct err *err)
 {
-    const struct counted *found = db_one(tx, &store_identities_stmts[which], args, mem, err);
-
-    return found == NULL ? -1 : found->n;
+    return store_number(tx, &store_identities_stmts[which], args, mem, err);
 }
 
 struct org_caps *

@@ -71,16 +71,6 @@ static const struct db_col count_columns[] = {
 
 static const struct db_shape count_row = DB_SHAPE(struct instance_count, count_columns);
 
-struct number {
-    int64_t n;
-};
-
-static const struct db_col number_columns[] = {
-    { INT_AT(struct number, n) },
-};
-
-static const struct db_shape number_row = DB_SHAPE(struct number, number_columns);
-
 /* The beginning of a member of a card that is a text, else null. */
 #define TEXT_OF(object, key)                                                                       \
     "CASE json_typeof(" object "->'" key "') WHEN 'string' THEN left(" object "->>'" key "', 256)" \
@@ -178,7 +168,8 @@ const struct stmt store_instances_stmts[] = {
         " ORDER BY i.registered_at DESC, i.id DESC LIMIT $4::bigint OFFSET $5::bigint",
         &row },
     [COUNT_ALL] = { "instances_count",
-        "SELECT count(*) FROM (SELECT" FROM_INSTANCES FILTER " LIMIT 100000) found", &number_row },
+        "SELECT count(*) FROM (SELECT" FROM_INSTANCES FILTER " LIMIT 100000) found",
+        &store_number_row },
     [STATS] = { "instances_stats", COUNTS(" AND c.org_id = $2::uuid"), &count_row },
     [STATS_OF_ALL] = { "instances_stats_of_all", COUNTS(""), &count_row },
     [DELETE] = { "instances_delete",
@@ -192,7 +183,7 @@ const struct stmt store_instances_stmts[] = {
         "SELECT count(owner) FROM (SELECT s.owner FROM instances i"
         " JOIN instance_states s ON s.instance = i.id WHERE i.agent_id = $1::uuid"
         " ORDER BY i.id FOR UPDATE OF i, s) locked",
-        &number_row },
+        &store_number_row },
     /* By itself, and not row by row with the instances: the counts change by a few deltas. */
     [DELETE_STATES] = { "instances_delete_states",
         "DELETE FROM instance_states s USING instances i WHERE i.agent_id = $1::uuid"
@@ -203,7 +194,7 @@ const struct stmt store_instances_stmts[] = {
         &gone_row },
     [ANY] = { "instances_any",
         "SELECT count(*) FROM (SELECT FROM instances WHERE agent_id = $1::uuid LIMIT 1) one",
-        &number_row },
+        &store_number_row },
     STMT_END,
 };
 /* clang-format on */
@@ -279,9 +270,7 @@ store_instances_list(struct db_tx *tx, const char *org, const struct instance_fi
 static int64_t
 number(struct db_tx *tx, int which, struct db_args args, struct arena *mem, struct err *err)
 {
-    const struct number *found = db_one(tx, &store_instances_stmts[which], args, mem, err);
-
-    return found == NULL ? -1 : found->n;
+    return store_number(tx, &store_instances_stmts[which], args, mem, err);
 }
 
 int64_t

@@ -28,16 +28,6 @@ static const struct db_col columns[] = {
 
 static const struct db_shape row = DB_SHAPE(struct card, columns);
 
-struct count {
-    int64_t n;
-};
-
-static const struct db_col count_columns[] = {
-    { INT_AT(struct count, n) },
-};
-
-static const struct db_shape count_row = DB_SHAPE(struct count, count_columns);
-
 enum { GET, LIST, SEARCH_RARE, SEARCH, LIKELY, COUNT_ALL, COUNT_RARE, COUNT_FOUND };
 
 /* clang-format off */
@@ -61,13 +51,14 @@ const struct stmt store_market_stmts[] = {
         "SELECT count(*) FROM (SELECT a.*" PUBLIC NEWEST " LIMIT 1000) a"
         " WHERE market_words(a.agent_type, a.owner, a.scopes)"
         " ILIKE ALL (SELECT '%' || word || '%' FROM unnest($1::text[]) word)", /* letters, digits */
-        &count_row },
+        &store_number_row },
     [COUNT_ALL] = { "market_count",
-        "SELECT count(*) FROM (SELECT" PUBLIC " LIMIT 10000) a", &count_row },
+        "SELECT count(*) FROM (SELECT" PUBLIC " LIMIT 10000) a", &store_number_row },
     [COUNT_RARE] = { "market_count_rare",
-        "SELECT count(*) FROM (SELECT" PUBLIC MATCHES(1) " LIMIT 10000) a", &count_row },
+        "SELECT count(*) FROM (SELECT" PUBLIC MATCHES(1) " LIMIT 10000) a", &store_number_row },
     [COUNT_FOUND] = { "market_count_found",
-        "SELECT count(*) FROM (SELECT a.*" PUBLIC FIRST ") a WHERE true" MATCHES(1), &count_row },
+        "SELECT count(*) FROM (SELECT a.*" PUBLIC FIRST ") a WHERE true" MATCHES(1),
+        &store_number_row },
     STMT_END,
 };
 /* clang-format on */
@@ -83,9 +74,7 @@ store_market_get(struct db_tx *tx, const char *id, struct arena *mem, struct err
 static int64_t
 counted(struct db_tx *tx, int which, struct db_args args, struct arena *mem, struct err *err)
 {
-    const struct count *count = db_one(tx, &store_market_stmts[which], args, mem, err);
-
-    return count == NULL ? -1 : count->n;
+    return store_number(tx, &store_market_stmts[which], args, mem, err);
 }
 
 int64_t

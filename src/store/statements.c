@@ -68,6 +68,25 @@ const struct stmt *const store_statements[] = {
 };
 /* clang-format on */
 
+struct number {
+    int64_t n;
+};
+
+static const struct db_col number_columns[] = {
+    { INT_AT(struct number, n) },
+};
+
+const struct db_shape store_number_row = DB_SHAPE(struct number, number_columns);
+
+int64_t
+store_number(struct db_tx *tx, const struct stmt *stmt, struct db_args args, struct arena *mem,
+             struct err *err)
+{
+    const struct number *found = db_one(tx, stmt, args, mem, err);
+
+    return found == NULL ? -1 : found->n;
+}
+
 struct list *
 store_all(struct db_tx *tx, const struct stmt *stmt, struct db_args args, struct arena *mem,
           struct err *err)

@@ -8,6 +8,11 @@
 struct list *store_all(struct db_tx *tx, const struct stmt *stmt, struct db_args args,
                        struct arena *mem, struct err *err) MUST_CHECK;
 
+/* The only column of a statement that counts; the number it gives, or -1 on failure. */
+extern const struct db_shape store_number_row;
+int64_t store_number(struct db_tx *tx, const struct stmt *stmt, struct db_args args,
+                     struct arena *mem, struct err *err) MUST_CHECK;
+
 /* Columns of audit_events e as store_audit_event_row reads them, but for the hash, which ends it.
  */
 #define STORE_AUDIT_COLUMNS                                                                        \
