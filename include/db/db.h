@@ -119,6 +119,18 @@ bool db_all(struct db_tx *tx, const struct stmt *stmt, struct db_args args, stru
 long db_exec(struct db_tx *tx, const struct stmt *stmt, struct db_args args, struct arena *mem,
              struct err *err) MUST_CHECK;
 
+/* One of the rows that db_each works on. */
+struct db_each {
+    struct db_args args; /* scalars and lists of texts */
+    struct arena *mem;   /* for what comes back        */
+    void *row;           /* filled                     */
+};
+
+/* Runs a statement once for all n rows of arguments: its $i is a text[] of what each of them has in
+ * place i. It must give a row for each, in their order. Fails as a whole, as db_all does. */
+bool db_each(struct db_tx *tx, const struct stmt *stmt, struct db_each *rows, size_t n,
+             struct arena *mem, struct err *err) MUST_CHECK;
+
 /* Runs SQL text that gives no rows and takes no arguments, several statements allowed: for
  * migrations, LISTEN and tests. */
 bool db_run(struct db *db, const char *sql, struct err *err) MUST_CHECK;

@@ -20,6 +20,10 @@ extern const struct agent_draft agents_draft_defaults;
 struct agent *agents_register(struct unit *u, const struct agent_draft *draft,
                               struct err *err) MUST_CHECK;
 
+/* Where agents_register joins those that come at the same time: a refused one refuses no other, but
+ * when the database is lost, or too slow for the deadline of one of them, it is for all. */
+struct combiner *agents_registrations(void);
+
 /* ref: UUID or permanent id. AGENT_NOT_FOUND when it is not the caller's organization's. */
 struct agent *agents_get(struct unit *u, const char *ref, struct err *err) MUST_CHECK;
 

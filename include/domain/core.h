@@ -3,6 +3,7 @@
 #define DOMAIN_CORE_H
 
 #include "base/arena.h"
+#include "base/combine.h"
 #include "base/err.h"
 #include "base/must.h"
 #include "crypto/seal.h"
@@ -33,6 +34,7 @@ struct core {
     _Atomic long long audit_kept_ms; /* a reload may change it                          */
     _Atomic bool strict_isolation;   /* it, too: see identities_reach                   */
     struct signing *signing;
+    struct combiner *registrations; /* of agents, by agents_registrations */
     struct fleet_node node;
     struct dispatch_rules dispatch;
     const char *issuer; /* the public base URL, without a slash at the end */

@@ -59,12 +59,19 @@ struct agent_probe {
     struct bytes endpoint_url_sealed;
 };
 
-/* Inserts the agent (id, permanent_id, org_id, name and draft, token_hint, sealed values), its
- * presence and the event that tells of it (about this agent, a success). NULL with err unset: the
- * permanent id is taken or retired. VALIDATION_ERROR when the fallback is gone. */
-struct agent_row *store_agents_insert(struct db_tx *tx, const struct agent *agent,
-                                      struct bytes token_hash, const struct audit_new *event,
-                                      struct arena *mem, struct err *err) MUST_CHECK;
+/* An agent to be inserted: id, permanent_id, org_id, name and draft, token_hint, sealed values. */
+struct agent_new {
+    const struct agent *agent;
+    struct bytes token_hash;
+    const struct audit_new *event; /* that tells of it: about this agent, a success */
+    struct arena *mem;             /* for the row                                   */
+    struct agent_row *row;         /* filled; NULL: the permanent id is taken or retired */
+};
+
+/* Inserts n agents, each with its presence and its event. All fail together: VALIDATION_ERROR when
+ * a fallback is gone, UNAUTHORIZED when an organization is. */
+bool store_agents_insert(struct db_tx *tx, struct agent_new *const *fresh, size_t n,
+                         struct arena *mem, struct err *err) MUST_CHECK;
 
 /* From here to the end of the transaction each statement is planned for its own arguments: for the
  * search, whose best plan hangs on the pattern. */

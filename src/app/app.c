@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/agents.h"
 #include "domain/signing.h"
 #include "work/hub.h"
 #include "work/limits.h"
@@ -149,6 +150,7 @@ make_core(struct app *app, struct err *err)
     struct signing_rules signing = signing_rules_defaults;
     signing.publish_ms = c->oauth.publish;
     s->core.signing = signing_new(&signing);
+    s->core.registrations = agents_registrations();
     s->mesh.hub = hub_new();
     s->mesh.visits = limiter_new(VISITS_KEPT);
     cache_listen(s->core.cache, sockets_hear, s);
@@ -163,6 +165,7 @@ free_core(struct app *app)
     hub_free(app->service.mesh.hub);
     trust_free(app->service.trust);
     limiter_free(app->service.mesh.visits);
+    combiner_free(app->service.core.registrations);
     signing_free(app->service.core.signing);
     org_counts_free(app->service.orgs);
     limiter_free(app->service.limiter);

@@ -107,6 +107,47 @@ time_text(int64_t ms, struct arena *mem)
     return ms == 0 ? NULL : clock_text(ms, arena_alloc(mem, CLOCK_TEXT_SIZE));
 }
 
+/* The hex form of bytea. */
+static const char *
+bytes_text(struct bytes bytes, struct arena *mem)
+{
+    if (bytes.v == NULL)
+        return NULL;
+
+    char *text = arena_alloc(mem, 2 * bytes.n + 3);
+
+    text[0] = '\\';
+    text[1] = 'x';
+    ids_hex(bytes.v, bytes.n, text + 2);
+    return text;
+}
+
+/* The argument as PostgreSQL reads it in text; NULL: SQL null. */
+static const char *
+text_of(const struct db_arg *arg, struct arena *mem)
+{
+    switch (arg->kind) {
+    case DB_ARG_TEXT:
+        return arg->text;
+    case DB_ARG_INT:
+        return arena_printf(mem, "%lld", (long long)arg->number);
+    case DB_ARG_BOOL:
+        return arg->number != 0 ? "t" : "f";
+    case DB_ARG_TIME:
+        return time_text(arg->number, mem);
+    case DB_ARG_TEXTS:
+        return arg->texts == NULL ? NULL : db_args_array(arg->texts, mem);
+    case DB_ARG_BYTES:
+        return bytes_text(arg->bytes, mem);
+    case DB_ARG_UUID:
+    case DB_ARG_UUIDS:
+    case DB_ARG_INTS:
+        break;
+    }
+    assert(!"an argument that has no text");
+    return NULL;
+}
+
 static void
 put_bytes(struct db_params *out, int i, struct bytes bytes)
 {
@@ -121,19 +162,11 @@ put_arg(struct db_params *out, int i, const struct db_arg *arg, struct arena *me
 {
     switch (arg->kind) {
     case DB_ARG_TEXT:
-        out->values[i] = arg->text;
-        break;
     case DB_ARG_INT:
-        out->values[i] = arena_printf(mem, "%lld", (long long)arg->number);
-        break;
     case DB_ARG_BOOL:
-        out->values[i] = arg->number != 0 ? "t" : "f";
-        break;
     case DB_ARG_TIME:
-        out->values[i] = time_text(arg->number, mem);
-        break;
     case DB_ARG_TEXTS:
-        out->values[i] = arg->texts == NULL ? NULL : db_args_array(arg->texts, mem);
+        out->values[i] = text_of(arg, mem);
         break;
     case DB_ARG_BYTES:
         put_bytes(out, i, arg->bytes);
@@ -148,6 +181,25 @@ put_arg(struct db_params *out, int i, const struct db_arg *arg, struct arena *me
         put_bytes(out, i, int_array(arg, mem));
         break;
     }
+}
+
+struct db_args
+db_args_columns(const struct db_each *rows, size_t n, struct arena *mem)
+{
+    size_t columns = rows[0].args.n;
+    struct db_arg *args = arena_alloc(mem, columns * sizeof *args);
+
+    for (size_t i = 0; i < columns; i++) {
+        struct texts *texts = ARENA_NEW(mem, struct texts);
+
+        *texts = (struct texts){ arena_alloc(mem, n * sizeof *texts->v), n };
+        for (size_t k = 0; k < n; k++) {
+            assert(rows[k].args.n == columns);
+            texts->v[k] = text_of(&rows[k].args.v[i], mem);
+        }
+        args[i] = DB_TEXTS(texts);
+    }
+    return (struct db_args){ args, columns };
 }
 
 struct db_params

@@ -356,6 +356,23 @@ db_all(struct db_tx *tx, const struct stmt *stmt, struct db_args args, struct ar
     return result != NULL;
 }
 
+bool
+db_each(struct db_tx *tx, const struct stmt *stmt, struct db_each *rows, size_t n,
+        struct arena *mem, struct err *err)
+{
+    struct batch batch = { .params = db_args_bind(db_args_columns(rows, n, mem), mem) };
+    const PGresult *result = run_stmt(tx, stmt, &batch, err);
+
+    assert(stmt->row != NULL);
+    if (result != NULL) {
+        assert((size_t)PQntuples(result) == n);
+        for (size_t i = 0; i < n; i++)
+            rows[i].row = db_rows_read(result, (int)i, stmt->row, rows[i].mem);
+    }
+    clear_batch(&batch);
+    return result != NULL;
+}
+
 long
 db_exec(struct db_tx *tx, const struct stmt *stmt, struct db_args args, struct arena *mem,
         struct err *err)

@@ -17,6 +17,9 @@ struct db_params {
 /* In mem; texts and bytes of the arguments are used in place. */
 struct db_params db_args_bind(struct db_args args, struct arena *mem);
 
+/* n rows of arguments as one: each place is a text[] of what the rows have there. In mem. */
+struct db_args db_args_columns(const struct db_each *rows, size_t n, struct arena *mem);
+
 /* Writes the lowest bytes of value, the highest of them first; returns what follows them. */
 char *db_args_number(char *to, uint64_t value, int bytes);
 

@@ -1,4 +1,4 @@
-/* Registering, reading and listing agents. Changes are in agents_change.c. */
+/* Reading and listing agents. Registering is in agents_register.c, changes in agents_change.c. */
 #include "domain/agents.h"
 
 #include "domain/presence.h"
@@ -6,8 +6,6 @@
 
 #include <ctype.h>
 #include <string.h>
-
-enum { PERMANENT_TRIES = 5 };
 
 bool
 agents_key_read(const char *ref, struct agent_key *key)
@@ -37,24 +35,22 @@ slug_of(const char *name, struct arena *mem)
     return slug;
 }
 
-static bool
-draw(struct unit *u, struct agent *agent, struct err *err)
+struct agent *
+agents_draw(struct unit *u, struct agent_row *row, struct err *err)
 {
+    struct agent *agent = &row->agent;
+    bool opened;
+
     agent->slug = slug_of(agent->draft.name, u->mem);
     agent->is_revoked = agent->life == LIFE_REVOKED;
     agent->is_archived = agent->life == LIFE_ARCHIVED;
     agent->is_disabled = agent->life == LIFE_DISABLED;
     presence_predict(u->core, &agent->presence);
-    return draft_open(u, agent, SEAL_ENDPOINT_URL, agent->endpoint_url_sealed,
-                      &agent->draft.endpoint_url, err) &&
-           draft_open(u, agent, SEAL_WEBHOOK_URL, agent->webhook_url_sealed,
-                      &agent->draft.webhook_url, err);
-}
-
-struct agent *
-agents_draw(struct unit *u, struct agent_row *row, struct err *err)
-{
-    return draw(u, &row->agent, err) ? &row->agent : NULL;
+    opened = draft_open(u, agent, SEAL_ENDPOINT_URL, agent->endpoint_url_sealed,
+                        &agent->draft.endpoint_url, err) &&
+             draft_open(u, agent, SEAL_WEBHOOK_URL, agent->webhook_url_sealed,
+                        &agent->draft.webhook_url, err);
+    return opened ? agent : NULL;
 }
 
 bool
@@ -79,48 +75,6 @@ agents_fallback(struct unit *u, struct db_tx *tx, const char *ref, const char *s
                        "An agent cannot be its own fallback.");
     *id = row->agent.id;
     return true;
-}
-
-/* Permanent ids are short: a clash with a living or retired one is drawn again. */
-static struct agent_row *
-insert(struct unit *u, struct db_tx *tx, struct agent *agent, const struct token *token,
-       struct err *err)
-{
-    const struct audit_entry created = { .action = AUDIT_AGENT_CREATED,
-                                         .metadata = "{\"origin\":\"portal\"}" };
-    const struct audit_new event = audit_stamp(u, &created);
-
-    for (int i = 0; i < PERMANENT_TRIES; i++) {
-        agent->permanent_id = ids_permanent(u->mem);
-        struct agent_row *row =
-            store_agents_insert(tx, agent, bytes_of_digest(&token->hash), &event, u->mem, err);
-        if (row != NULL || err->code != ERR_NONE)
-            return row;
-    }
-    err_fault(err, ERR_INTERNAL_ERROR, "no free permanent id in %d tries", PERMANENT_TRIES);
-    return NULL;
-}
-
-struct agent *
-agents_register(struct unit *u, const struct agent_draft *draft, struct err *err)
-{
-    /* The insert is one statement and so its own transaction, unless the caller has one open. */
-    struct db_tx *tx = db_single(u->db);
-    struct token token = token_new(TOKEN_AGENT, u->mem);
-    struct agent fresh = { .id = ids_uuid(u->mem),
-                           .org_id = u->by->org_text,
-                           .token_hint = token.hint };
-
-    if (!draft_put(u, &fresh, draft, err) ||
-        !agents_fallback(u, tx, draft->fallback_agent_id, fresh.id, &fresh.draft.fallback_agent_id,
-                         err))
-        return NULL;
-
-    struct agent_row *row = insert(u, tx, &fresh, &token, err);
-    if (row == NULL || !draw(u, &row->agent, err))
-        return NULL;
-    row->agent.token = token.text;
-    return &row->agent;
 }
 
 static struct agent_row *

@@ -168,23 +168,41 @@ enum {
 
 /* clang-format off */
 const struct stmt store_agents_stmts[] = {
+    /* The length of $1 is hidden from the planner: knowing it, it would plan each time anew. */
     [INSERT] = { "agents_insert",
-        "WITH a AS (INSERT INTO agents (id, org_id, name, endpoint_url_sealed, webhook_url_sealed,"
+        "WITH i AS MATERIALIZED (SELECT * FROM unnest((SELECT $1::text[]), $2::text[], $3::text[], "
+        "$4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], "
+        "$11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], "
+        "$17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], "
+        "$23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], "
+        "$29::text[], $30::text[], $31::text[]) WITH ORDINALITY AS i"
+        " (id, org_id, name, endpoint_url_sealed, webhook_url_sealed, endpoint_key_sealed,"
+        " endpoint_key_header, endpoint_key_scheme, version_header, version_value, version,"
+        " license, programming_language, languages, framework, task_categories, input_formats,"
+        " output_formats, models, requests_per_minute, metadata, fallback_agent_id, is_public,"
+        " permanent_id, token_hash, token_hint, event, action, ip, user_agent, event_metadata, n)),"
+        " a AS (INSERT INTO agents (id, org_id, name, endpoint_url_sealed, webhook_url_sealed,"
         " endpoint_key_sealed, endpoint_key_header, endpoint_key_scheme, version_header,"
         " version_value, version, license, programming_language, languages, framework,"
         " task_categories, input_formats, output_formats, models, requests_per_minute, metadata,"
         " fallback_agent_id, is_public, permanent_id, token_hash, token_hint)"
-        " SELECT $1::uuid, $2::uuid, $3::text, $4::bytea, $5::bytea, $6::bytea, $7::text, $8::text,"
-        " $9::text, $10::text, $11::text, $12::text, $13::text, $14::text[], $15::text,"
-        " $16::text[], $17::text[], $18::text[], $19::text[], $20::bigint, $21::json, $22::uuid,"
-        " $23::boolean, $24::text, $25::bytea, $26::text"
-        " WHERE NOT EXISTS (SELECT FROM retired_permanent_ids r WHERE r.permanent_id = $24::text)"
+        " SELECT id::uuid, org_id::uuid, name, endpoint_url_sealed::bytea,"
+        " webhook_url_sealed::bytea, endpoint_key_sealed::bytea, endpoint_key_header,"
+        " endpoint_key_scheme, version_header, version_value, version, license,"
+        " programming_language, languages::text[], framework, task_categories::text[],"
+        " input_formats::text[], output_formats::text[], models::text[],"
+        " requests_per_minute::bigint, metadata::json, fallback_agent_id::uuid, is_public::boolean,"
+        " permanent_id, token_hash::bytea, token_hint FROM i"
+        " WHERE NOT EXISTS (SELECT FROM retired_permanent_ids r"
+        " WHERE r.permanent_id = i.permanent_id)"
         " ON CONFLICT (permanent_id) DO NOTHING RETURNING *),"
         " p AS (INSERT INTO presence (agent_id, since)"
         " SELECT id, roster_now() FROM a RETURNING *),"
-        " e AS MATERIALIZED (SELECT audit_append($27::uuid, a.org_id, a.id, $28::smallint, false,"
-        " $29::text, $30::text, $31::json) AS id FROM a)"
-        " SELECT " COLUMNS " FROM a JOIN p ON p.agent_id = a.id JOIN e ON e.id IS NOT NULL",
+        " e AS MATERIALIZED (SELECT a.id, audit_append(i.event::uuid, a.org_id, a.id,"
+        " i.action::smallint, false, i.ip, i.user_agent, i.event_metadata::json) AS event"
+        " FROM a JOIN i ON i.id::uuid = a.id)"
+        " SELECT " COLUMNS " FROM i LEFT JOIN (a JOIN p ON p.agent_id = a.id"
+        " JOIN e ON e.id = a.id AND e.event IS NOT NULL) ON a.id = i.id::uuid ORDER BY i.n",
         &row, clashes },
     [FIND] = { "agents_find", SELECT_AGENTS OF_ORG, &row },
     [LOCK] = { "agents_lock", SELECT_AGENTS OF_ORG " FOR NO KEY UPDATE OF a", &row },
@@ -273,16 +291,36 @@ const struct stmt store_agents_stmts[] = {
         DB_INT((a)->draft.capabilities.requests_per_minute), DB_TEXT((a)->draft.metadata),         \
         DB_TEXT((a)->draft.fallback_agent_id), DB_BOOL((a)->draft.is_public)
 
-struct agent_row *
-store_agents_insert(struct db_tx *tx, const struct agent *agent, struct bytes token_hash,
-                    const struct audit_new *event, struct arena *mem, struct err *err)
+static struct db_args
+insert_args(const struct agent_new *fresh, struct arena *mem)
 {
-    return db_one(tx, &store_agents_stmts[INSERT],
-                  DB_ARGS(DRAFT_ARGS(agent), DB_TEXT(agent->permanent_id), DB_BYTES(token_hash),
-                          DB_TEXT(agent->token_hint), DB_TEXT(event->id),
-                          DB_INT((int)event->entry.action), DB_TEXT(event->ip),
-                          DB_TEXT(event->user_agent), DB_TEXT(event->entry.metadata)),
-                  mem, err);
+    const struct agent *agent = fresh->agent;
+    const struct audit_new *event = fresh->event;
+    const struct db_args args =
+        DB_ARGS(DRAFT_ARGS(agent), DB_TEXT(agent->permanent_id), DB_BYTES(fresh->token_hash),
+                DB_TEXT(agent->token_hint), DB_TEXT(event->id), DB_INT((int)event->entry.action),
+                DB_TEXT(event->ip), DB_TEXT(event->user_agent), DB_TEXT(event->entry.metadata));
+    size_t size = args.n * sizeof *args.v;
+
+    return (struct db_args){ memcpy(arena_alloc(mem, size), args.v, size), args.n };
+}
+
+bool
+store_agents_insert(struct db_tx *tx, struct agent_new *const *fresh, size_t n, struct arena *mem,
+                    struct err *err)
+{
+    struct db_each *rows = arena_alloc(mem, n * sizeof *rows);
+
+    for (size_t i = 0; i < n; i++)
+        rows[i] = (struct db_each){ insert_args(fresh[i], mem), fresh[i]->mem, NULL };
+    if (!db_each(tx, &store_agents_stmts[INSERT], rows, n, mem, err))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct agent_row *inserted = rows[i].row;
+
+        fresh[i]->row = inserted->agent.id == NULL ? NULL : inserted;
+    }
+    return true;
 }
 
 static struct agent_row *

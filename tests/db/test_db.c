@@ -39,6 +39,19 @@ static const struct stmt echo = {
     " $7::smallint, $8::uuid, $9::bytea",
     &row,
 };
+static const struct db_col each_columns[] = {
+    { TEXT_AT(struct sample, text) }, { TEXTS_AT(struct sample, texts) },
+    { BOOL_AT(struct sample, flag) }, { INT_AT(struct sample, number) },
+    { TIME_AT(struct sample, at) },   { BYTES_AT(struct sample, bytes) },
+};
+static const struct db_shape each_row = DB_SHAPE(struct sample, each_columns);
+static const struct stmt each = {
+    "each",
+    "SELECT a, b::text[], c::boolean, d::bigint, ms(e::timestamptz), f::bytea"
+    " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])"
+    " WITH ORDINALITY AS t (a, b, c, d, e, f, n) ORDER BY n",
+    &each_row,
+};
 static const struct stmt nulls = {
     "nulls",
     "SELECT NULL::text, NULL::json, NULL::text[], NULL::boolean, NULL::bigint, NULL::bigint,"
@@ -210,6 +223,45 @@ lists_of_ids_and_numbers_arrive_in_order(void **state)
     assert_ok(db_all(db_single(fx->db), &ids, DB_ARGS(DB_UUIDS(NULL, 0)), fx->mem, &rows, &fx->err),
               &fx->err);
     assert_int_equal(rows.n, 0);
+}
+
+static void
+many_rows_of_arguments_give_a_row_each_in_their_order(void **state)
+{
+    struct db_fixture *fx = *state;
+    const char *words[] = { "a \"b\"", NULL, "{c,\\d}" };
+    struct texts some = { words, COUNT(words) }, none = { NULL, 0 };
+    unsigned char bytes[] = { 0, 1, 255 };
+    struct arena *other = arena_new();
+    struct db_each rows[] = {
+        { DB_ARGS(DB_TEXT("z"), DB_TEXTS(&some), DB_BOOL(true), DB_INT(-7), DB_TIME(1500),
+                  DB_BYTES(((struct bytes){ bytes, 3 }))),
+          fx->mem, NULL },
+        { DB_ARGS(DB_TEXT(NULL), DB_TEXTS(&none), DB_BOOL(false), DB_INT(INT64_MIN), DB_TIME(0),
+                  DB_BYTES(((struct bytes){ bytes, 0 }))),
+          other, NULL },
+        { DB_ARGS(DB_TEXT("NULL"), DB_TEXTS(NULL), DB_BOOL(false), DB_INT(0), DB_TIME(0),
+                  DB_BYTES(((struct bytes){ NULL, 0 }))),
+          fx->mem, NULL },
+    };
+
+    assert_ok(db_each(db_single(fx->db), &each, rows, COUNT(rows), fx->mem, &fx->err), &fx->err);
+    const struct sample *first = rows[0].row, *second = rows[1].row, *third = rows[2].row;
+
+    assert_string_equal(first->text, "z");
+    assert_int_equal(first->texts.n, 3);
+    assert_string_equal(first->texts.v[0], words[0]);
+    assert_null(first->texts.v[1]);
+    assert_string_equal(first->texts.v[2], words[2]);
+    assert_true(first->flag && first->number == -7 && first->at == 1500);
+    assert_int_equal(first->bytes.n, 3);
+    assert_memory_equal(first->bytes.v, bytes, 3);
+    assert_null(second->text);
+    assert_true(second->texts.n == 0 && !second->flag && second->number == INT64_MIN);
+    assert_true(second->at == 0 && second->bytes.v != NULL && second->bytes.n == 0);
+    assert_string_equal(third->text, "NULL");
+    assert_true(third->number == 0 && third->bytes.v == NULL);
+    arena_free(other);
 }
 
 static void
@@ -511,6 +563,7 @@ main(void)
         db_fixture_test(values_come_back_as_they_went),
         db_fixture_test(empty_values_stay_empty_and_nulls_null),
         db_fixture_test(lists_of_ids_and_numbers_arrive_in_order),
+        db_fixture_test(many_rows_of_arguments_give_a_row_each_in_their_order),
         with_things(no_row_is_null_without_an_error_and_exec_counts_rows),
         with_things(a_broken_constraint_is_the_error_of_the_clash_table),
         with_things(a_constraint_checked_at_commit_still_fails_a_single_statement),

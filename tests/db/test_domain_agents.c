@@ -564,13 +564,13 @@ a_retired_permanent_id_is_not_given_again(void **state)
     };
     struct digest hash = hash_sha256("x", 1);
     const struct audit_new event = { ids_uuid(fx->u.mem), "", "", { .metadata = "{}" } };
-    assert_null(store_agents_insert(db_single(fx->u.db), &again, (struct bytes){ hash.b, 32 },
-                                    &event, fx->u.mem, &fx->err));
-    assert_int_equal(fx->err.code, ERR_NONE);
+    struct agent_new fresh = { &again, { hash.b, 32 }, &event, fx->u.mem, NULL };
+    struct agent_new *all[] = { &fresh };
+    assert_ok(store_agents_insert(db_single(fx->u.db), all, 1, fx->u.mem, &fx->err), &fx->err);
+    assert_null(fresh.row);
     again.permanent_id = domain_fixture_agent(fx, "z", NULL)->permanent_id;
-    assert_null(store_agents_insert(db_single(fx->u.db), &again, (struct bytes){ hash.b, 32 },
-                                    &event, fx->u.mem, &fx->err));
-    assert_int_equal(fx->err.code, ERR_NONE);
+    assert_ok(store_agents_insert(db_single(fx->u.db), all, 1, fx->u.mem, &fx->err), &fx->err);
+    assert_null(fresh.row);
 }
 
 int

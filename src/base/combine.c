@@ -1,0 +1,70 @@
+/* A mutex and a chain of who waits; the first of the chain works next. */
+#include "base/combine.h"
+
+#include "base/must.h"
+
+#include <stdlib.h>
+
+struct combiner {
+    combine_fn *work;
+    pthread_mutex_t lock;
+    struct combined *first, **end;
+    bool working;
+};
+
+struct combiner *
+combiner_new(combine_fn *work)
+{
+    struct combiner *combiner = must(calloc(1, sizeof *combiner));
+
+    combiner->work = work;
+    combiner->end = &combiner->first;
+    pthread_mutex_init(&combiner->lock, NULL);
+    return combiner;
+}
+
+void
+combiner_free(struct combiner *combiner)
+{
+    if (combiner == NULL)
+        return;
+    pthread_mutex_destroy(&combiner->lock);
+    free(combiner);
+}
+
+/* Called and left with the lock. Nobody of the chain returns before it has the lock in turn. */
+static void
+work_for_all(struct combiner *combiner, void *arg)
+{
+    struct combined *first = combiner->first;
+
+    combiner->first = NULL;
+    combiner->end = &combiner->first;
+    combiner->working = true;
+    pthread_mutex_unlock(&combiner->lock);
+    combiner->work(first, arg);
+    pthread_mutex_lock(&combiner->lock);
+    combiner->working = false;
+    for (struct combined *one = first; one != NULL; one = one->next) {
+        one->done = true;
+        pthread_cond_signal(&one->woken);
+    }
+    if (combiner->first != NULL)
+        pthread_cond_signal(&combiner->first->woken);
+}
+
+void
+combiner_run(struct combiner *combiner, struct combined *one, void *arg)
+{
+    *one = (struct combined){ .next = NULL };
+    pthread_cond_init(&one->woken, NULL);
+    pthread_mutex_lock(&combiner->lock);
+    *combiner->end = one;
+    combiner->end = &one->next;
+    while (combiner->working && !one->done)
+        pthread_cond_wait(&one->woken, &combiner->lock);
+    if (!one->done)
+        work_for_all(combiner, arg);
+    pthread_mutex_unlock(&combiner->lock);
+    pthread_cond_destroy(&one->woken);
+}
