@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /* What one thread wants; embedded, so that nothing is allocated. */
 struct combined {
@@ -12,9 +13,9 @@ struct combined {
     bool done;
 };
 
-/* Does what all of the chain want. arg is that of the thread that does it; the others wait, so that
- * it may write to what is theirs. */
-typedef void combine_fn(struct combined *first, void *arg);
+/* Does what all n of the chain want. arg is that of the thread that does it; the others wait, so
+ * that it may write to what is theirs. */
+typedef void combine_fn(struct combined *first, size_t n, void *arg);
 
 struct combiner;
 

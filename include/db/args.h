@@ -48,4 +48,9 @@ struct db_args {
                        sizeof((const struct db_arg[]){ __VA_ARGS__ }) / sizeof(struct db_arg) })
 #define DB_NO_ARGS ((struct db_args){ NULL, 0 })
 
+struct arena;
+
+/* The same arguments in mem, for when the literals are out of scope; what they point to stays. */
+struct db_args db_args_keep(struct db_args args, struct arena *mem);
+
 #endif

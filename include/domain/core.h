@@ -34,7 +34,8 @@ struct core {
     _Atomic long long audit_kept_ms; /* a reload may change it                          */
     _Atomic bool strict_isolation;   /* it, too: see identities_reach                   */
     struct signing *signing;
-    struct combiner *registrations; /* of agents, by agents_registrations */
+    struct combiner *registrations; /* of agents: agents_registrations                   */
+    struct combiner *identities;    /* of agents by /api/v1: identities_registrations    */
     struct fleet_node node;
     struct dispatch_rules dispatch;
     const char *issuer; /* the public base URL, without a slash at the end */

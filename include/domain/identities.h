@@ -17,6 +17,9 @@ extern const char *const identity_type_words[], *const identity_env_words[];
 struct identity *identities_register(struct unit *u, const struct identity_draft *draft,
                                      struct err *err) MUST_CHECK;
 
+/* Where identities_register joins those that come at the same time, as agents_registrations. */
+struct combiner *identities_registrations(void);
+
 /* AGENT_NOT_FOUND (fact agentId); when it is another organization's and the caller no operator,
  * FORBIDDEN (contract decision 5), or with server.strict_isolation AGENT_NOT_FOUND, too. */
 struct identity *identities_get(struct unit *u, const char *id, struct err *err) MUST_CHECK;

@@ -4,34 +4,43 @@
 
 #include "db/db.h"
 #include "model/identity.h"
+#include "store/audit.h"
 
 extern const struct stmt store_identities_stmts[];
 
 /* What an organization allows. */
 struct org_caps {
     int64_t max_agents;
-    int state;      /* enum org_state                                              */
-    int64_t others; /* registrations that may be under way beside this one, unseen */
+    int state; /* enum org_state */
 };
 
-/* The caps of an organization, held against changes of them, until the transaction ends; NULL with
- * err unset when there is none. alone: no other registration that asked here is under way then, and
- * others is 0; so it is in any case where the cap is small. */
-struct org_caps *store_identities_caps(struct db_tx *tx, const char *org, bool alone,
-                                       struct arena *mem, struct err *err) MUST_CHECK;
+/* The caps of an organization, held against changes of them until the transaction ends, as is its
+ * number of agents against others that ask here or by store_identities_enter. NULL with err unset
+ * when there is none. */
+struct org_caps *store_identities_caps(struct db_tx *tx, const char *org, struct arena *mem,
+                                       struct err *err) MUST_CHECK;
+
+/* Holds the numbers of agents of several organizations, whether they are there or not. */
+bool store_identities_enter(struct db_tx *tx, const struct texts *orgs, struct arena *mem,
+                            struct err *err) MUST_CHECK;
 
 /* A registration: who is new, and what of it nobody is told. */
 struct identity_new {
     const struct identity *identity; /* id, org_id, permanent_id and the draft's members */
     struct bytes token_hash;
     const char *token_hint;
-    int64_t max_agents;
+    const struct audit_new *event; /* that tells of it: about this agent, a success */
+    struct arena *mem;             /* for the row                                   */
+    struct identity *row;          /* filled; NULL: it was not inserted             */
 };
 
-/* Inserts it and its presence, unless the organization has max_agents that are not revoked. NULL
- * with err unset: that, or the permanent id is taken. AGENT_ALREADY_EXISTS: the e-mail is. */
-struct identity *store_identities_insert(struct db_tx *tx, const struct identity_new *fresh,
-                                         struct arena *mem, struct err *err) MUST_CHECK;
+/* Inserts it, its presence and its event, unless its organization is not active, or has as many
+ * agents as it may have (asked within the same transaction), or the permanent id is taken. Many:
+ * each of them; nor those whose e-mail is taken, which alone is AGENT_ALREADY_EXISTS. */
+bool store_identities_insert(struct db_tx *tx, struct identity_new *fresh, struct arena *mem,
+                             struct err *err) MUST_CHECK;
+bool store_identities_insert_many(struct db_tx *tx, struct identity_new *const *fresh, size_t n,
+                                  struct arena *mem, struct err *err) MUST_CHECK;
 
 /* Agents of org that are not revoked; -1 on failure. */
 int64_t store_identities_count_living(struct db_tx *tx, const char *org, struct arena *mem,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "domain/agents.h"
+#include "domain/identities.h"
 #include "domain/signing.h"
 #include "work/hub.h"
 #include "work/limits.h"
@@ -151,6 +152,7 @@ make_core(struct app *app, struct err *err)
     signing.publish_ms = c->oauth.publish;
     s->core.signing = signing_new(&signing);
     s->core.registrations = agents_registrations();
+    s->core.identities = identities_registrations();
     s->mesh.hub = hub_new();
     s->mesh.visits = limiter_new(VISITS_KEPT);
     cache_listen(s->core.cache, sockets_hear, s);
@@ -165,6 +167,7 @@ free_core(struct app *app)
     hub_free(app->service.mesh.hub);
     trust_free(app->service.trust);
     limiter_free(app->service.mesh.visits);
+    combiner_free(app->service.core.identities);
     combiner_free(app->service.core.registrations);
     signing_free(app->service.core.signing);
     org_counts_free(app->service.orgs);

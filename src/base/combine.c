@@ -8,7 +8,8 @@
 struct combiner {
     combine_fn *work;
     pthread_mutex_t lock;
-    struct combined *first, **end;
+    struct combined *first, **end; /* who waits */
+    size_t n;
     bool working;
 };
 
@@ -37,12 +38,14 @@ static void
 work_for_all(struct combiner *combiner, void *arg)
 {
     struct combined *first = combiner->first;
+    size_t n = combiner->n;
 
     combiner->first = NULL;
+    combiner->n = 0;
     combiner->end = &combiner->first;
     combiner->working = true;
     pthread_mutex_unlock(&combiner->lock);
-    combiner->work(first, arg);
+    combiner->work(first, n, arg);
     pthread_mutex_lock(&combiner->lock);
     combiner->working = false;
     for (struct combined *one = first; one != NULL; one = one->next) {
@@ -61,6 +64,7 @@ combiner_run(struct combiner *combiner, struct combined *one, void *arg)
     pthread_mutex_lock(&combiner->lock);
     *combiner->end = one;
     combiner->end = &one->next;
+    combiner->n++;
     while (combiner->working && !one->done)
         pthread_cond_wait(&one->woken, &combiner->lock);
     if (!one->done)

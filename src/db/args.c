@@ -184,6 +184,14 @@ put_arg(struct db_params *out, int i, const struct db_arg *arg, struct arena *me
 }
 
 struct db_args
+db_args_keep(struct db_args args, struct arena *mem)
+{
+    size_t size = args.n * sizeof *args.v;
+
+    return (struct db_args){ memcpy(arena_alloc(mem, size), args.v, size), args.n };
+}
+
+struct db_args
 db_args_columns(const struct db_each *rows, size_t n, struct arena *mem)
 {
     size_t columns = rows[0].args.n;

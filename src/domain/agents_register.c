@@ -34,15 +34,16 @@ next_of(struct registration *one)
 
 /* Each gets its row or its error. When the link broke nobody knows whether it was inserted. */
 static void
-insert_all(struct combined *chain, void *arg)
+insert_all(struct combined *chain, size_t n, void *arg)
 {
     struct unit *u = arg;
     struct registration *first = (struct registration *)chain;
     struct err err = { 0 };
-    size_t n = 0, i = 0;
+    size_t i = 0;
 
-    for (struct registration *one = first; one != NULL; one = next_of(one))
-        n++;
+    /* Having waited, this thread may have too little time left: what it gave up, the database could
+     * still do. The statement has its whole time. */
+    db_deadline(u->db, 0);
     if (n == 1) {
         insert_alone(u, first);
         return;

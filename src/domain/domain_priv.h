@@ -6,6 +6,7 @@
 #include "domain/agents.h"
 #include "domain/audit.h"
 #include "domain/core.h"
+#include "model/identity.h"
 #include "model/link.h"
 #include "store/agents.h"
 #include "store/audit.h"
@@ -28,6 +29,12 @@ bool cursor_read(const char *text, char kind, bool has_id, struct cursor *cursor
 /* A page of rows that were asked for with one more than limit: that one only says has_more. The
  * caller sets next. */
 struct page *cursor_page(const struct list *rows, int64_t limit, struct arena *mem);
+
+/* --- identities.c --- */
+
+/* What the audit log says of an agent that /api/v1 made or changed. */
+struct audit_entry identities_event(enum audit_action action, const struct identity *identity,
+                                    struct arena *mem);
 
 /* --- search.c --- */
 

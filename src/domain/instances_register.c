@@ -247,8 +247,7 @@ hold_agent(struct registering *r, struct err *err)
     if (r->type != NULL)
         return find_type(r, hold, err);
 
-    const struct org_caps *caps =
-        store_identities_caps(r->tx, r->u->by->org_text, true, r->u->mem, err);
+    const struct org_caps *caps = store_identities_caps(r->tx, r->u->by->org_text, r->u->mem, err);
     if (caps == NULL)
         return err->code == ERR_NONE && err_set(err, ERR_UNAUTHORIZED, "Authorization", NULL);
     return find_type(r, hold, err) && (r->type != NULL || insert_agent(r, caps->max_agents, err));

@@ -198,9 +198,7 @@ const struct stmt store_agents_stmts[] = {
         " ON CONFLICT (permanent_id) DO NOTHING RETURNING *),"
         " p AS (INSERT INTO presence (agent_id, since)"
         " SELECT id, roster_now() FROM a RETURNING *),"
-        " e AS MATERIALIZED (SELECT a.id, audit_append(i.event::uuid, a.org_id, a.id,"
-        " i.action::smallint, false, i.ip, i.user_agent, i.event_metadata::json) AS event"
-        " FROM a JOIN i ON i.id::uuid = a.id)"
+        STORE_EVENTS
         " SELECT " COLUMNS " FROM i LEFT JOIN (a JOIN p ON p.agent_id = a.id"
         " JOIN e ON e.id = a.id AND e.event IS NOT NULL) ON a.id = i.id::uuid ORDER BY i.n",
         &row, clashes },
@@ -291,18 +289,15 @@ const struct stmt store_agents_stmts[] = {
         DB_INT((a)->draft.capabilities.requests_per_minute), DB_TEXT((a)->draft.metadata),         \
         DB_TEXT((a)->draft.fallback_agent_id), DB_BOOL((a)->draft.is_public)
 
-static struct db_args
+static struct db_each
 insert_args(const struct agent_new *fresh, struct arena *mem)
 {
     const struct agent *agent = fresh->agent;
-    const struct audit_new *event = fresh->event;
     const struct db_args args =
         DB_ARGS(DRAFT_ARGS(agent), DB_TEXT(agent->permanent_id), DB_BYTES(fresh->token_hash),
-                DB_TEXT(agent->token_hint), DB_TEXT(event->id), DB_INT((int)event->entry.action),
-                DB_TEXT(event->ip), DB_TEXT(event->user_agent), DB_TEXT(event->entry.metadata));
-    size_t size = args.n * sizeof *args.v;
+                DB_TEXT(agent->token_hint), STORE_EVENT_ARGS(fresh->event));
 
-    return (struct db_args){ memcpy(arena_alloc(mem, size), args.v, size), args.n };
+    return (struct db_each){ db_args_keep(args, mem), fresh->mem, NULL };
 }
 
 bool
@@ -312,7 +307,7 @@ store_agents_insert(struct db_tx *tx, struct agent_new *const *fresh, size_t n, 
     struct db_each *rows = arena_alloc(mem, n * sizeof *rows);
 
     for (size_t i = 0; i < n; i++)
-        rows[i] = (struct db_each){ insert_args(fresh[i], mem), fresh[i]->mem, NULL };
+        rows[i] = insert_args(fresh[i], mem);
     if (!db_each(tx, &store_agents_stmts[INSERT], rows, n, mem, err))
         return false;
     for (size_t i = 0; i < n; i++) {

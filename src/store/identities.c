@@ -38,12 +38,38 @@ static const struct db_col columns[] = {
     " AND ($4::int <> 2 OR life = 2)"
 #define NEWEST " ORDER BY created_at DESC, id DESC"
 
+/* The length of $1 is hidden from the planner: knowing it, it would plan each time anew. */
+#define INSERT_ROWS(conflict)                                                                      \
+    "WITH i AS MATERIALIZED (SELECT * FROM unnest((SELECT $1::text[]), $2::text[], $3::text[],"    \
+    " $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],"        \
+    " $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[])"               \
+    " WITH ORDINALITY AS i (id, org_id, permanent_id, email, token_hash, token_hint, agent_type,"  \
+    " version, scopes, owner, deployment_env, event, action, ip, user_agent, event_metadata, n))," \
+    " o AS MATERIALIZED (SELECT o.id, o.max_agents - " STORE_LIVING(                               \
+        "o.id") " AS room"                                                                         \
+                " FROM organizations o WHERE o.id IN (SELECT org_id::uuid FROM i) AND o.state = "  \
+                "0),"                                                                              \
+                " a AS (INSERT INTO agents (id, org_id, permanent_id, name, token_hash, "          \
+                "token_hint, email,"                                                               \
+                " agent_type, version, scopes, owner, deployment_env)"                             \
+                " SELECT i.id::uuid, o.id, permanent_id, email, token_hash::bytea, token_hint, "   \
+                "email,"                                                                           \
+                " agent_type::smallint, version, scopes::text[], owner, deployment_env::smallint"  \
+                " FROM (SELECT *, row_number() OVER (PARTITION BY org_id ORDER BY n) AS place "    \
+                "FROM i) i"                                                                        \
+                " JOIN o ON o.id = i.org_id::uuid WHERE place <= room AND NOT EXISTS"              \
+                " (SELECT FROM retired_permanent_ids r WHERE r.permanent_id = i.permanent_id)"     \
+                " ON CONFLICT " conflict " DO NOTHING RETURNING *),"                               \
+                " p AS (INSERT INTO presence (agent_id, since) SELECT id, roster_now() FROM "      \
+                "a)," STORE_EVENTS " SELECT r.* FROM i LEFT JOIN LATERAL (SELECT " COLUMNS         \
+                " FROM a JOIN e USING (id)"                                                        \
+                " WHERE id = i.id::uuid AND event IS NOT NULL) r ON true ORDER BY n"
+
 static const struct db_shape row = DB_SHAPE(struct identity, columns);
 
 static const struct db_col caps_columns[] = {
     { INT_AT(struct org_caps, max_agents) },
     { ENUM_AT(struct org_caps, state) },
-    { INT_AT(struct org_caps, others) },
 };
 
 static const struct db_shape caps_row = DB_SHAPE(struct org_caps, caps_columns);
@@ -56,7 +82,9 @@ static const struct db_clash clashes[] = {
 
 enum {
     CAPS,
+    ENTER,
     INSERT,
+    INSERT_MANY,
     COUNT_LIVING,
     FIND,
     LOCK,
@@ -71,23 +99,17 @@ enum {
 /* clang-format off */
 const struct stmt store_identities_stmts[] = {
     [CAPS] = { "identities_caps",
-        "WITH o AS MATERIALIZED (SELECT max_agents, state,"
-        " current_setting('max_connections')::bigint AS others"
+        "WITH o AS MATERIALIZED (SELECT max_agents, state"
         " FROM organizations WHERE id = $1::uuid AND state <> 2 FOR KEY SHARE)"
-        " SELECT max_agents, state, CASE WHEN agents_enter($1::uuid,"
-        " $2::boolean OR max_agents <= others) THEN 0 ELSE others END FROM o",
+        " SELECT max_agents, state FROM o WHERE agents_enter($1::uuid, true)",
         &caps_row },
-    [INSERT] = { "identities_insert",
-        "WITH a AS (INSERT INTO agents (id, org_id, permanent_id, name, token_hash, token_hint,"
-        " email, agent_type, version, scopes, owner, deployment_env)"
-        " SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::bytea, $6::text, $4::text,"
-        " $7::smallint, $8::text, $9::text[], $10::text, $11::smallint"
-        " WHERE " STORE_LIVING("$2::uuid") " < $12::bigint"
-        " AND NOT EXISTS (SELECT FROM retired_permanent_ids r WHERE r.permanent_id = $3::text)"
-        " ON CONFLICT (permanent_id) DO NOTHING RETURNING *),"
-        " p AS (INSERT INTO presence (agent_id, since) SELECT id, roster_now() FROM a)"
-        " SELECT " COLUMNS " FROM a",
-        &row, clashes },
+    /* In order, so that two who enter several do not wait for each other. */
+    [ENTER] = { "identities_enter",
+        "SELECT count(agents_enter(org, true))"
+        " FROM (SELECT DISTINCT org FROM unnest($1::text[]::uuid[]) org ORDER BY org) orgs",
+        &store_number_row },
+    [INSERT] = { "identities_insert", INSERT_ROWS("(permanent_id)"), &row, clashes },
+    [INSERT_MANY] = { "identities_insert_many", INSERT_ROWS(""), &row, clashes },
     [COUNT_LIVING] = { "identities_count_living",
         "SELECT " STORE_LIVING("$1::uuid"), &store_number_row },
     [FIND] = { "identities_find", "SELECT " COLUMNS " FROM agents WHERE id = $1::uuid", &row },
@@ -133,26 +155,61 @@ counted(struct db_tx *tx, int which, struct db_args args, struct arena *mem, str
 }
 
 struct org_caps *
-store_identities_caps(struct db_tx *tx, const char *org, bool alone, struct arena *mem,
-                      struct err *err)
+store_identities_caps(struct db_tx *tx, const char *org, struct arena *mem, struct err *err)
 {
-    return db_one(tx, &store_identities_stmts[CAPS], DB_ARGS(DB_TEXT(org), DB_BOOL(alone)), mem,
-                  err);
+    return db_one(tx, &store_identities_stmts[CAPS], DB_ARGS(DB_TEXT(org)), mem, err);
 }
 
-struct identity *
-store_identities_insert(struct db_tx *tx, const struct identity_new *fresh, struct arena *mem,
-                        struct err *err)
+bool
+store_identities_enter(struct db_tx *tx, const struct texts *orgs, struct arena *mem,
+                       struct err *err)
+{
+    return counted(tx, ENTER, DB_ARGS(DB_TEXTS(orgs)), mem, err) >= 0;
+}
+
+static struct db_each
+insert_args(const struct identity_new *fresh, struct arena *mem)
 {
     const struct identity *i = fresh->identity;
+    const struct db_args args =
+        DB_ARGS(DB_TEXT(i->id), DB_TEXT(i->org_id), DB_TEXT(i->permanent_id), DB_TEXT(i->email),
+                DB_BYTES(fresh->token_hash), DB_TEXT(fresh->token_hint), DB_INT(i->type),
+                DB_TEXT(i->version), DB_TEXTS(&i->capabilities), DB_TEXT(i->owner), DB_INT(i->env),
+                STORE_EVENT_ARGS(fresh->event));
 
-    return db_one(tx, &store_identities_stmts[INSERT],
-                  DB_ARGS(DB_TEXT(i->id), DB_TEXT(i->org_id), DB_TEXT(i->permanent_id),
-                          DB_TEXT(i->email), DB_BYTES(fresh->token_hash),
-                          DB_TEXT(fresh->token_hint), DB_INT(i->type), DB_TEXT(i->version),
-                          DB_TEXTS(&i->capabilities), DB_TEXT(i->owner), DB_INT(i->env),
-                          DB_INT(fresh->max_agents)),
-                  mem, err);
+    return (struct db_each){ db_args_keep(args, mem), fresh->mem, NULL };
+}
+
+static bool
+insert(struct db_tx *tx, int which, struct identity_new *const *fresh, size_t n, struct arena *mem,
+       struct err *err)
+{
+    struct db_each *rows = arena_alloc(mem, n * sizeof *rows);
+
+    for (size_t i = 0; i < n; i++)
+        rows[i] = insert_args(fresh[i], mem);
+    if (!db_each(tx, &store_identities_stmts[which], rows, n, mem, err))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct identity *inserted = rows[i].row;
+
+        fresh[i]->row = inserted->id == NULL ? NULL : inserted;
+    }
+    return true;
+}
+
+bool
+store_identities_insert(struct db_tx *tx, struct identity_new *fresh, struct arena *mem,
+                        struct err *err)
+{
+    return insert(tx, INSERT, &fresh, 1, mem, err);
+}
+
+bool
+store_identities_insert_many(struct db_tx *tx, struct identity_new *const *fresh, size_t n,
+                             struct arena *mem, struct err *err)
+{
+    return insert(tx, INSERT_MANY, fresh, n, mem, err);
 }
 
 int64_t

@@ -26,4 +26,14 @@ extern const struct db_shape store_audit_event_row;
     "(coalesce((SELECT c.living FROM agent_counts c WHERE c.org_id = " org "), 0)"                 \
     " + coalesce((SELECT sum(d.living) FROM agent_deltas d WHERE d.org_id = " org "), 0))::bigint"
 
+/* The events that tell of the agents inserted as a, of which the rows i have the id and the event:
+ * i (id, event, action, ip, user_agent, event_metadata); and the arguments for the last five. */
+#define STORE_EVENTS                                                                               \
+    " e AS MATERIALIZED (SELECT a.id, audit_append(i.event::uuid, a.org_id, a.id,"                 \
+    " i.action::smallint, false, i.ip, i.user_agent, i.event_metadata::json) AS event"             \
+    " FROM a JOIN i ON i.id::uuid = a.id)"
+#define STORE_EVENT_ARGS(new)                                                                      \
+    DB_TEXT((new)->id), DB_INT((int)(new)->entry.action), DB_TEXT((new)->ip),                      \
+        DB_TEXT((new)->user_agent), DB_TEXT((new)->entry.metadata)
+
 #endif

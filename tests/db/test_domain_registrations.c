@@ -1,4 +1,6 @@
 /* Agents that register at the same time: together in the database, each with its own answer. */
+#include "domain/identities.h"
+
 #include "domain_fixture.h"
 
 #include <setjmp.h>
@@ -20,8 +22,16 @@ struct comer {
     int timeout_ms;
     pthread_t thread;
     struct err err;
-    char name[32], drawn[32], permanent_id[32];
+    bool by_mail; /* by identities_register */
+    char name[64], drawn[64], permanent_id[32];
 };
+
+static void
+draw(struct comer *comer, const char *name, const char *permanent_id)
+{
+    snprintf(comer->drawn, sizeof comer->drawn, "%s", name);
+    snprintf(comer->permanent_id, sizeof comer->permanent_id, "%s", permanent_id);
+}
 
 static void *
 come(void *arg)
@@ -31,11 +41,18 @@ come(void *arg)
     struct unit u = { &comer->fx->core, db_fixture_another(comer->timeout_ms), mem, &comer->by,
                       "req" };
     struct agent_draft draft = { .name = comer->name };
-    const struct agent *agent = agents_register(&u, &draft, &comer->err);
+    struct identity_draft by_mail = { .email = comer->name, .version = "1.0.0", .owner = "o" };
 
-    if (agent != NULL) {
-        snprintf(comer->drawn, sizeof comer->drawn, "%s", agent->draft.name);
-        snprintf(comer->permanent_id, sizeof comer->permanent_id, "%s", agent->permanent_id);
+    if (comer->by_mail) {
+        const struct identity *identity = identities_register(&u, &by_mail, &comer->err);
+
+        if (identity != NULL)
+            draw(comer, identity->email, identity->permanent_id);
+    } else {
+        const struct agent *agent = agents_register(&u, &draft, &comer->err);
+
+        if (agent != NULL)
+            draw(comer, agent->draft.name, agent->permanent_id);
     }
     db_close(u.db);
     arena_free(mem);
@@ -64,14 +81,15 @@ come_all(struct domain_fixture *fx, struct comer *comers)
 }
 
 static void
-expect(struct domain_fixture *fx, struct comer *comers, int timeout_ms)
+expect(struct domain_fixture *fx, struct comer *comers, bool by_mail, int timeout_ms)
 {
     memset(comers, 0, N * sizeof *comers);
     for (int i = 0; i < N; i++) {
         comers[i].fx = fx;
         comers[i].by = fx->by;
+        comers[i].by_mail = by_mail;
         comers[i].timeout_ms = timeout_ms;
-        snprintf(comers[i].name, sizeof comers[i].name, "comer %d", i);
+        snprintf(comers[i].name, sizeof comers[i].name, "comer-%d@%s", i, ids_uuid(fx->u.mem));
     }
 }
 
@@ -85,15 +103,14 @@ stored(struct domain_fixture *fx, const char *what, const char *name)
 }
 
 static void
-those_that_come_together_share_a_transaction_and_each_gets_its_own(void **state)
+share(struct domain_fixture *fx, bool by_mail)
 {
-    struct domain_fixture *fx = *state;
     struct comer comers[N];
     long long before = 0, shared = 0;
 
     /* A slow thread may come late and be inserted alone: not each time. */
     for (int round = 0; round < ROUNDS && shared == 0; round++) {
-        expect(fx, comers, 10000);
+        expect(fx, comers, by_mail, 10000);
         come_all(fx, comers);
         for (int i = 0; i < N; i++) {
             assert_ok(comers[i].err.code == ERR_NONE, &comers[i].err);
@@ -111,30 +128,75 @@ those_that_come_together_share_a_transaction_and_each_gets_its_own(void **state)
 }
 
 static void
-one_that_is_refused_refuses_nobody_else(void **state)
+those_that_come_together_share_a_transaction_and_each_gets_its_own(void **state)
 {
-    struct domain_fixture *fx = *state;
+    share(*state, false);
+}
+
+static void
+identities_that_come_together_share_a_transaction_and_each_gets_its_own(void **state)
+{
+    share(*state, true);
+}
+
+static void
+refuse_one(struct domain_fixture *fx, bool by_mail)
+{
     struct comer comers[N];
     struct caller gone = domain_fixture_stranger(fx);
 
     domain_fixture_run(fx, "UPDATE organizations SET state = 2 WHERE id = '%s'", gone.org_text);
-    expect(fx, comers, 10000);
+    expect(fx, comers, by_mail, 10000);
     comers[GONE].by = gone;
     come_all(fx, comers);
     for (int i = 0; i < N; i++)
-        assert_int_equal(comers[i].err.code, i == GONE ? ERR_UNAUTHORIZED : ERR_NONE);
-    assert_int_equal(stored(fx, "*", "comer %"), N - 1);
+        if (i == GONE)
+            assert_int_equal(comers[i].err.code, by_mail ? ERR_VALIDATION_ERROR : ERR_UNAUTHORIZED);
+        else
+            assert_ok(comers[i].err.code == ERR_NONE, &comers[i].err);
+    assert_int_equal(stored(fx, "*", "comer-%"), N - 1);
     assert_int_equal(
         domain_fixture_number("SELECT count(*) FROM agents WHERE org_id = '%s'", gone.org_text), 0);
 }
 
 static void
-what_the_database_did_not_do_in_time_is_refused_to_all_of_them(void **state)
+one_that_is_refused_refuses_nobody_else(void **state)
+{
+    refuse_one(*state, false);
+}
+
+static void
+one_identity_that_is_refused_refuses_nobody_else(void **state)
+{
+    refuse_one(*state, true);
+}
+
+static void
+of_several_with_one_email_one_is_registered(void **state)
 {
     struct domain_fixture *fx = *state;
     struct comer comers[N];
+    int registered = 0;
 
-    expect(fx, comers, 300);
+    expect(fx, comers, true, 10000);
+    for (int i = 1; i < N; i++)
+        memcpy(comers[i].name, comers[0].name, sizeof comers[i].name);
+    come_all(fx, comers);
+    for (int i = 0; i < N; i++) {
+        registered += comers[i].err.code == ERR_NONE;
+        if (comers[i].err.code != ERR_NONE)
+            assert_int_equal(comers[i].err.code, ERR_AGENT_ALREADY_EXISTS);
+    }
+    assert_int_equal(registered, 1);
+    assert_int_equal(stored(fx, "*", "comer-%"), 1);
+}
+
+static void
+refuse_all(struct domain_fixture *fx, bool by_mail)
+{
+    struct comer comers[N];
+
+    expect(fx, comers, by_mail, 300);
     come_all(fx, comers);
     for (int i = 0; i < N; i++) {
         assert_int_equal(comers[i].err.code, ERR_DATABASE_UNAVAILABLE);
@@ -143,12 +205,22 @@ what_the_database_did_not_do_in_time_is_refused_to_all_of_them(void **state)
     assert_int_equal(stored(fx, "*", "%"), 0);
 }
 
+static void
+what_the_database_did_not_do_in_time_is_refused_to_all_of_them(void **state)
+{
+    refuse_all(*state, false);
+    refuse_all(*state, true);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         domain_test(those_that_come_together_share_a_transaction_and_each_gets_its_own),
+        domain_test(identities_that_come_together_share_a_transaction_and_each_gets_its_own),
         domain_test(one_that_is_refused_refuses_nobody_else),
+        domain_test(one_identity_that_is_refused_refuses_nobody_else),
+        domain_test(of_several_with_one_email_one_is_registered),
         domain_test(what_the_database_did_not_do_in_time_is_refused_to_all_of_them),
     };
 

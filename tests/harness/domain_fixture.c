@@ -1,6 +1,7 @@
 /* Builds the services of the domain around a database fixture. */
 #include "domain_fixture.h"
 
+#include "domain/identities.h"
 #include "domain/signing.h"
 
 #include <setjmp.h>
@@ -82,6 +83,7 @@ domain_fixture_open(void **state)
     fx->core.cache = cache_new(&(struct cache_limits){ 10000, 10000, 1000, 1000 });
     fx->core.signing = signing_new(&signing_rules_defaults);
     fx->core.registrations = agents_registrations();
+    fx->core.identities = identities_registrations();
     atomic_init(&fx->core.presence.window_ms, 15 * MINUTE_MS);
     atomic_init(&fx->core.audit_kept_ms, 90LL * 24 * 60 * MINUTE_MS);
     atomic_init(&fx->core.presence.offline_ms, 12 * 60 * MINUTE_MS);
@@ -98,6 +100,7 @@ domain_fixture_close(void **state)
     void *inner = fx->dbf;
 
     cache_free(fx->core.cache);
+    combiner_free(fx->core.identities);
     combiner_free(fx->core.registrations);
     signing_free(fx->core.signing);
     keyring_free(fx->keys);
