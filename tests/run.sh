@@ -5,7 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 NEEDED="clang llvm libclang-rt-14-dev clang-format libcmocka-dev python3 python3-jsonschema
-    prometheus systemd iproute2 util-linux procps git jose python3-websockets"
+    prometheus systemd iproute2 util-linux procps git jose python3-websockets
+    wrk nginx-light haproxy openssl valgrind"
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
