@@ -409,6 +409,7 @@ call_target(struct proxied *p, struct err *err)
     };
     p->call = call_begin(loop_out(loop), &request, &events, p);
     http_accept(rq);
+    http_expect(rq);
     return true;
 }
 
