@@ -88,6 +88,10 @@ void http_answer_upgrade(struct request *rq,
 /* A streaming row: the body may come. */
 void http_accept(struct request *rq);
 
+/* A streaming row: the answer is likely to come soon, and until it does no other thread gets the
+ * request. While the loop has other things to do, it is not suspended, which is dear. */
+void http_expect(struct request *rq);
+
 /* Another thread has the request until http_release: a caller that hangs up is noticed afterwards.
  */
 void http_hold(struct request *rq);

@@ -51,13 +51,15 @@ struct call_events {
     void (*head)(void *arg, const struct call_head *head);
     /* A piece of the body; never while paused. */
     void (*body)(void *arg, const char *bytes, size_t n);
-    /* The answer is complete; the call is freed on return. */
+    /* The answer is complete; the call is freed on return. Not after call_pull. */
     void (*end)(void *arg);
     /* It failed, before or after the head, perhaps while paused; the call is freed on return. The
      * code is one of the RFC 9209 family; note is for the log. */
     void (*fail)(void *arg, enum err_code code, const char *note);
     /* More of the request body may be given (after call_send took less than all). */
     void (*room)(void *arg);
+    /* More of the answer may be read (after call_read found none); only after call_pull. */
+    void (*ready)(void *arg);
 };
 
 struct call_request {
@@ -88,6 +90,15 @@ void call_send_end(struct call *call);
  * read. */
 void call_pause(struct call *call);
 void call_resume(struct call *call);
+
+/* Instead of body callbacks, from the head callback of an answer whose size is known on: the body
+ * is read by call_read, straight from the socket, when there is somewhere to put it. What call_read
+ * does not ask for holds the target back, and no deadline runs meanwhile. */
+void call_pull(struct call *call);
+
+/* How many bytes were read; 0: none are here, and ready or fail will be called. With the last ones
+ * the answer is complete: *over, the call is freed, and end is not called. */
+size_t call_read(struct call *call, char *to, size_t most, bool *over);
 
 /* Ends it at once, without callbacks; its connection is closed. */
 void call_cancel(struct call *call);

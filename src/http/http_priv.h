@@ -43,6 +43,8 @@ struct http_conn {
     size_t discarded;       /* bytes of a refused body that were let pass */
     bool in_handler;        /* inside the access handler or the reader    */
     bool suspended, waking; /* waking: in the list of those to be resumed */
+    bool soon, lingering;   /* the answer is likely to come soon; waits unsuspended */
+    unsigned lingered;      /* runs                                                 */
     bool cut;               /* end it without an answer                   */
     bool gone;              /* the client hung up                         */
     bool stream, started;
@@ -64,6 +66,9 @@ struct http {
     struct MHD_Daemon *daemon;
     struct watch watch; /* of libmicrohttpd's epoll                   */
     bool need_run;
+    bool busy;         /* much happened in the last run: others may linger   */
+    unsigned progress; /* requests begun and replies queued in this run      */
+    size_t lingering;  /* requests                                           */
     struct http_conn *waking;
     struct http_conn *first; /* all requests under way                     */
     size_t count, connections;

@@ -53,6 +53,8 @@ peer_wake(struct http_conn *conn)
 {
     struct http *http = conn->peer->http;
 
+    if (conn->lingering)
+        http->need_run = true;
     if (conn->waking || !conn->suspended)
         return;
     conn->waking = true;
@@ -73,7 +75,7 @@ peer_has_left(struct http_conn *conn)
     return true;
 }
 
-/* The caller's socket hung up. Only a suspended caller needs us: libmicrohttpd sees the others. */
+/* The caller's socket hung up. Only one who waits needs us: libmicrohttpd sees the others. */
 static void
 peer_hung_up(struct watch *watch, uint32_t events)
 {
@@ -82,7 +84,7 @@ peer_hung_up(struct watch *watch, uint32_t events)
 
     (void)events;
     peer->hung = true;
-    if (conn != NULL && conn->suspended && peer_has_left(conn))
+    if (conn != NULL && (conn->suspended || conn->lingering) && peer_has_left(conn))
         peer_wake(conn);
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STREAM_BLOCK = 32 * 1024 };
+enum { STREAM_BLOCK = 64 * 1024 };
 
 void
 reply_header(struct request *rq, const char *name, const char *value)

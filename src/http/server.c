@@ -20,6 +20,9 @@ enum {
     EARLY_DISCARD_MAX = 64 * 1024 * 1024, /* of an upload that is answered before its end */
     EARLY_DEADLINE = 10 * 1000,           /* ms for that upload to end                          */
     TARGET_MAX = 4096,
+    BUSY_LEAST = 3, /* requests in one run: more are likely to be answered in the next */
+    LINGER_RUNS = 16,
+    LINGER_MOST = 64, /* each of them is looked at in every run */
 };
 
 /* The request line is here: the request begins. */
@@ -46,12 +49,20 @@ begin_request(void *cls, const char *uri, struct MHD_Connection *mhd)
         http->first->prev = conn;
     http->first = conn;
     http->count++;
+    http->progress++;
     peer->rq = rq;
     /* On a kept connection the head of the next request has its own time. */
     int64_t due = now / 1000 + http->options.header_timeout;
     if (peer->deadline == 0 || peer->deadline > due)
         peer_deadline(peer, due);
     return rq;
+}
+
+static void
+stop_lingering(struct http_conn *conn)
+{
+    conn->peer->http->lingering -= conn->lingering ? 1 : 0;
+    conn->lingering = false;
 }
 
 static void
@@ -67,6 +78,7 @@ end_request(void *cls, struct MHD_Connection *mhd, void **context,
         return;
     *context = NULL;
     struct http_conn *conn = rq->conn;
+    stop_lingering(conn);
     if (conn->started)
         http->options.hooks->done(rq);
     upgrade_ended(conn);
@@ -94,6 +106,24 @@ park(struct http_conn *conn)
     return MHD_YES;
 }
 
+/* With the whole request here, libmicrohttpd asks again in each run until there is an answer. An
+ * answer that comes while the loop is busy anyway saves the way out of its epoll and back, and a
+ * receive that finds nothing. While somebody lingers the loop does not sleep: after a run in which
+ * little happened, all who still linger are suspended. */
+static enum MHD_Result
+linger(struct http_conn *conn)
+{
+    struct http *http = conn->peer->http;
+
+    if (!conn->soon || !http->busy || http->lingering >= LINGER_MOST ||
+        conn->lingered >= LINGER_RUNS || conn->peer->hung)
+        return park(conn);
+    conn->lingered++;
+    conn->lingering = true;
+    http->lingering++;
+    return MHD_YES;
+}
+
 /* Gives the request to the hook; it may answer at once. */
 static void
 start(struct http_conn *conn)
@@ -113,6 +143,7 @@ send_reply(struct http_conn *conn)
     const struct http_options *options = &conn->peer->http->options;
 
     conn->state = CONN_SENDING;
+    conn->peer->http->progress++;
     /* A reply from memory must be read in a bounded time; a stream has the lane's deadlines. */
     peer_deadline(conn->peer, conn->stream_size != -2 ? 0 : clock_ms() + options->body_timeout);
     return reply_queue(conn) ? MHD_YES : MHD_NO;
@@ -257,7 +288,7 @@ body_ended(struct http_conn *conn)
     }
     if (conn->cut)
         return MHD_NO;
-    return conn->answered ? send_reply(conn) : park(conn);
+    return conn->answered ? send_reply(conn) : linger(conn);
 }
 
 static enum MHD_Result
@@ -271,6 +302,7 @@ handle(void *cls, struct MHD_Connection *mhd, const char *url, const char *metho
     (void)cls;
     (void)mhd;
     (void)url;
+    stop_lingering(conn);
     if (conn->cut || conn->gone)
         return MHD_NO;
     conn->in_handler = true;
@@ -306,6 +338,12 @@ http_accept(struct request *rq)
 {
     rq->conn->accepting = true;
     peer_wake(rq->conn);
+}
+
+void
+http_expect(struct request *rq)
+{
+    rq->conn->soon = true;
 }
 
 void
@@ -468,6 +506,8 @@ http_run(struct http *http)
     if (!http->need_run && (MHD_get_timeout(http->daemon, &due) != MHD_YES || due > 0))
         return;
     http->need_run = false;
+    http->busy = http->progress >= BUSY_LEAST;
+    http->progress = 0;
     MHD_run(http->daemon);
     upgrade_give(http);
 }

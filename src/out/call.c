@@ -138,12 +138,12 @@ call_fail(struct call *call, enum err_code code, const char *note)
         call->events.fail(call->arg, code, note);
 }
 
-void
-call_end(struct call *call)
+/* The answer is complete: the connection is kept if it is good for another. */
+static void
+finish(struct call *call)
 {
     struct conn *conn = call->conn;
 
-    assert(call->inside > 0);
     retire(call);
     call->conn = NULL;
     conn->call = NULL;
@@ -152,6 +152,13 @@ call_end(struct call *call)
         pool_keep(conn);
     else
         conn_close(conn);
+}
+
+void
+call_end(struct call *call)
+{
+    assert(call->inside > 0);
+    finish(call);
     if (call->events.end != NULL)
         call->events.end(call->arg);
 }
@@ -174,8 +181,8 @@ call_is_lost(struct call *call, enum err_code code, const char *note)
     call_leave(call);
 }
 
-static void
-fail_later(struct call *call, enum err_code code, const char *note)
+void
+call_fail_later(struct call *call, enum err_code code, const char *note)
 {
     call->code = code;
     call->note = note;
@@ -194,13 +201,14 @@ find_connection(struct call *call, const struct call_request *request)
     if (conn == NULL && pool_has_room(out, lane)) {
         conn = conn_new(out, lane);
         if (!dial_begin(conn, request->url)) {
-            fail_later(call, conn->refused != ERR_NONE ? conn->refused : ERR_CONNECTION_REFUSED,
-                       conn->why != NULL ? conn->why : "it cannot be dialled");
+            call_fail_later(call,
+                            conn->refused != ERR_NONE ? conn->refused : ERR_CONNECTION_REFUSED,
+                            conn->why != NULL ? conn->why : "it cannot be dialled");
             conn_close(conn);
             conn = NULL;
         }
     } else if (conn == NULL) {
-        fail_later(call, ERR_CONNECTION_LIMIT, "no connection is free");
+        call_fail_later(call, ERR_CONNECTION_LIMIT, "no connection is free");
     }
     pool_drop(out, lane);
     if (conn == NULL)
@@ -230,7 +238,7 @@ call_begin(struct out *out, const struct call_request *request, const struct cal
     out->stats.calls++;
     const char *fault = request_write(&call->request, request);
     if (fault != NULL)
-        fail_later(call, ERR_HTTP_PROTOCOL_ERROR, fault);
+        call_fail_later(call, ERR_HTTP_PROTOCOL_ERROR, fault);
     else
         find_connection(call, request);
     call_arm(call);
@@ -335,6 +343,33 @@ call_resume(struct call *call)
     call_arm(call);
     if (is_open(call))
         call_later(call);
+}
+
+void
+call_pull(struct call *call)
+{
+    assert(call->got_head && call->frame.kind == FRAME_LENGTH);
+    call->pulled = true;
+    call->paused = true;
+}
+
+size_t
+call_read(struct call *call, char *to, size_t most, bool *over)
+{
+    size_t n = 0;
+
+    assert(call->pulled);
+    *over = false;
+    if (call->dead || call->code != ERR_NONE)
+        return 0;
+    call_enter(call);
+    n = exchange_pull(call, to, most);
+    if (call->complete) {
+        *over = true;
+        finish(call);
+    }
+    call_leave(call);
+    return n;
 }
 
 void

@@ -4,9 +4,16 @@
 
 #include "base/clock.h"
 
+#include <string.h>
 #include <sys/epoll.h>
 
-enum { INFORMATIONAL_MAX = 8 };
+enum {
+    INFORMATIONAL_MAX = 8,
+    FIRST_READ = 16 * 1024, /* with the head: what comes with it is copied once more */
+};
+
+static const char cut_off[] = "closed in the middle of the answer";
+static const char cannot_watch[] = "the kernel refuses to watch the socket";
 
 static void
 settle_request(struct call *call)
@@ -163,11 +170,74 @@ lose(struct call *call, bool cleanly)
     if (!call->got_head && call->scanned == 0)
         call_fail(call, ERR_CONNECTION_TERMINATED, "closed before the answer");
     else if (!call->got_head || call->frame.kind != FRAME_CLOSE)
-        call_fail(call, ERR_RESPONSE_INCOMPLETE, "closed in the middle of the answer");
+        call_fail(call, ERR_RESPONSE_INCOMPLETE, cut_off);
     else if (!cleanly)
         call_fail(call, ERR_RESPONSE_INCOMPLETE, "broken, or TLS ended without saying so");
     else
         call_end(call);
+}
+
+/* Looks away only if more comes before somebody reads. */
+static void
+tell_ready(struct call *call)
+{
+    if (!call->conn->readable)
+        return;
+    call->conn->readable = false;
+    call->paused = true;
+    if (call->events.ready != NULL)
+        call->events.ready(call->arg);
+}
+
+/* Waits for more of a pulled body. */
+static void
+await(struct call *call)
+{
+    struct conn *conn = call->conn;
+
+    call->paused = conn->readable = false;
+    call->moved = clock_ms();
+    call_arm(call);
+    if (!conn_watch(conn, EPOLLIN | (conn->blocked ? EPOLLOUT : 0u)))
+        call_fail_later(call, ERR_CONNECTION_TERMINATED, cannot_watch);
+}
+
+/* TLS gives one record at a time. */
+static ssize_t
+fill(struct conn *conn, char *to, size_t most)
+{
+    size_t n = 0;
+    ssize_t got;
+
+    do {
+        got = conn_read(conn, to + n, most - n);
+        n += got > 0 ? (size_t)got : 0;
+    } while (conn->ssl != NULL && got == SSL3_RT_MAX_PLAIN_LENGTH && n < most);
+    return n > 0 ? (ssize_t)n : got;
+}
+
+size_t
+exchange_pull(struct call *call, char *to, size_t most)
+{
+    struct buf *rest = &call->answer;
+    size_t n = call->frame.left < most ? (size_t)call->frame.left : most;
+
+    if (buf_size(rest) > 0) {
+        n = n < buf_size(rest) ? n : buf_size(rest);
+        memcpy(to, buf_bytes(rest), n);
+        buf_drop(rest, n);
+    } else {
+        ssize_t got = fill(call->conn, to, n);
+
+        if (got == CONN_AGAIN)
+            await(call);
+        else if (got <= 0)
+            call_fail_later(call, ERR_RESPONSE_INCOMPLETE, cut_off);
+        n = got > 0 ? (size_t)got : 0;
+    }
+    call->frame.left -= n;
+    call->complete = call->frame.left == 0;
+    return n;
 }
 
 static void
@@ -177,7 +247,8 @@ read_answer(struct call *call)
 
     call->conn->readable = false;
     for (size_t round = 0; round < OUT_ROUND;) {
-        ssize_t n = conn_read(call->conn, out->scratch, sizeof out->scratch);
+        size_t most = call->got_head ? sizeof out->scratch : FIRST_READ;
+        ssize_t n = conn_read(call->conn, out->scratch, most);
 
         if (n == CONN_AGAIN)
             return;
@@ -191,7 +262,7 @@ read_answer(struct call *call)
         if (call->dead || call->paused)
             return;
         /* A short read has emptied the socket; a full record of TLS rarely comes alone. */
-        if ((size_t)n < sizeof out->scratch && !conn_holds_bytes(call->conn) &&
+        if ((size_t)n < most && !conn_holds_bytes(call->conn) &&
             (call->conn->ssl == NULL || n < SSL3_RT_MAX_PLAIN_LENGTH))
             return;
     }
@@ -205,6 +276,10 @@ take_answer(struct call *call)
 {
     char none[1];
 
+    if (call->pulled) {
+        tell_ready(call);
+        return;
+    }
     digest(call, none, 0);
     if (!call->dead && !call->paused && (call->conn->readable || conn_holds_bytes(call->conn)))
         read_answer(call);
@@ -221,7 +296,7 @@ watch(struct call *call)
     if (conn->blocked)
         events |= EPOLLOUT;
     if (!conn_watch(conn, events))
-        call_fail(call, ERR_CONNECTION_TERMINATED, "the kernel refuses to watch the socket");
+        call_fail(call, ERR_CONNECTION_TERMINATED, cannot_watch);
 }
 
 static void

@@ -57,6 +57,7 @@ struct call {
     int informational;
     struct frame frame;
     bool got_head, keep, complete, paused;
+    bool pulled; /* the body is read by call_read; paused from ready until nothing is there */
 
     enum err_code code; /* fails with it at its next turn */
     const char *note;
@@ -75,6 +76,9 @@ void call_leave(struct call *call);
 void call_later(struct call *call);
 void call_arm(struct call *call);
 
+/* Fails at its next turn. */
+void call_fail_later(struct call *call, enum err_code code, const char *note);
+
 /* Ends of a call, within a turn. */
 void call_fail(struct call *call, enum err_code code, const char *note);
 void call_end(struct call *call);
@@ -83,8 +87,9 @@ void call_end(struct call *call);
 void call_is_connected(struct call *call);
 void call_is_lost(struct call *call, enum err_code code, const char *note);
 
-/* exchange.c. Sends what waits, without calling back. */
+/* exchange.c. Both without calling back: sends what waits; reads what is here of a pulled body. */
 void exchange_flush(struct call *call);
+size_t exchange_pull(struct call *call, char *to, size_t most);
 
 /* Inside a turn: goes on after a pause or a begin; after an event of the socket. */
 void exchange_run(struct call *call);

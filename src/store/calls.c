@@ -77,11 +77,19 @@ const struct stmt store_calls_stmts[] = {
         " AND ($9::timestamptz IS NULL OR at < $9::timestamptz)"
         " ORDER BY id DESC LIMIT $10::bigint",
         &row },
-    /* Ids grow with time, so only the oldest ids are looked at. */
+    /* Ids grow with time, so of each organization only the oldest ids are looked at; the
+     * organizations are found one by one in the same index. */
     [CLEAN] = { "calls_clean",
-        "DELETE FROM calls WHERE id IN (SELECT id FROM"
-        " (SELECT id, at FROM calls ORDER BY id LIMIT $2::bigint) oldest"
-        " WHERE at < roster_now() - $1::bigint * interval '1 millisecond')" },
+        "WITH RECURSIVE past AS MATERIALIZED"
+        " (SELECT roster_now() - $1::bigint * interval '1 millisecond' AS at),"
+        " orgs AS ((SELECT org_id FROM calls ORDER BY org_id LIMIT 1) UNION ALL"
+        " SELECT (SELECT c.org_id FROM calls c WHERE c.org_id > o.org_id ORDER BY c.org_id LIMIT 1)"
+        " FROM orgs o WHERE o.org_id IS NOT NULL)"
+        " DELETE FROM calls WHERE ctid = ANY (ARRAY(SELECT old.ctid FROM orgs o CROSS JOIN LATERAL"
+        " (SELECT c.ctid, c.at FROM calls c WHERE c.org_id = o.org_id ORDER BY c.id"
+        " LIMIT $2::bigint) old"
+        " WHERE (SELECT c.at FROM calls c WHERE c.org_id = o.org_id ORDER BY c.id LIMIT 1)"
+        " < (SELECT at FROM past) AND old.at < (SELECT at FROM past) LIMIT $2::bigint))" },
     STMT_END,
 };
 /* clang-format on */

@@ -16,7 +16,12 @@
 #include <string.h>
 #include <strings.h>
 
-enum { HIGH_WATER = 64 * 1024, LOW_WATER = 16 * 1024, TOUCH_MS = 10 * 1000 };
+enum {
+    HIGH_WATER = 64 * 1024,
+    LOW_WATER = 16 * 1024,
+    PULL_LEAST = 64 * 1024,
+    TOUCH_MS = 10 * 1000
+};
 
 const char *const proxy_protocols[] = { "mcp", "a2a", "openai", "anp", "acp", NULL };
 
@@ -72,9 +77,12 @@ head_came(void *arg, const struct call_head *head)
     if (head->no_body) {
         rq->reply.bytes = "";
         http_answer(rq);
-    } else {
-        http_answer_stream(rq, head->body_size);
+        return;
     }
+    p->pulled = head->body_size >= PULL_LEAST;
+    if (p->pulled)
+        call_pull(p->call);
+    http_answer_stream(rq, head->body_size);
 }
 
 static void
@@ -120,7 +128,7 @@ call_failed(void *arg, enum err_code code, const char *note)
 }
 
 static void
-room_came(void *arg)
+may_go_on(void *arg)
 {
     struct proxied *p = arg;
 
@@ -132,7 +140,8 @@ static const struct call_events events = {
     .body = body_came,
     .end = answer_ended,
     .fail = call_failed,
-    .room = room_came,
+    .room = may_go_on,
+    .ready = may_go_on,
 };
 
 /* ---- the bytes, from the caller's side ---- */
@@ -177,10 +186,26 @@ uploaded(struct request *rq)
         call_send_end(p->call);
 }
 
-static ssize_t
-read_answer(struct request *rq, char *to, size_t most)
+/* Straight from the target's socket. */
+static size_t
+pull_answer(struct proxied *p, char *to, size_t most)
 {
-    struct proxied *p = proxied_of(rq);
+    bool over;
+
+    if (p->call == NULL)
+        return 0;
+    size_t n = call_read(p->call, to, most, &over);
+    p->received += (int64_t)n;
+    if (over) {
+        p->call = NULL;
+        p->ended = true;
+    }
+    return n;
+}
+
+static size_t
+take_gathered(struct proxied *p, char *to, size_t most)
+{
     size_t n = buf_size(&p->answer);
 
     if (n > most)
@@ -193,6 +218,15 @@ read_answer(struct request *rq, char *to, size_t most)
         p->paused = false;
         call_resume(p->call);
     }
+    return n;
+}
+
+static ssize_t
+read_answer(struct request *rq, char *to, size_t most)
+{
+    struct proxied *p = proxied_of(rq);
+    size_t n = p->pulled ? pull_answer(p, to, most) : take_gathered(p, to, most);
+
     if (n > 0)
         return (ssize_t)n;
     return p->broken ? HTTP_READ_ABORT : p->ended ? HTTP_READ_END : 0;
@@ -375,6 +409,7 @@ call_target(struct proxied *p, struct err *err)
     };
     p->call = call_begin(loop_out(loop), &request, &events, p);
     http_accept(rq);
+    http_expect(rq);
     return true;
 }
 

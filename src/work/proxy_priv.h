@@ -19,6 +19,7 @@ struct proxied {
     struct buf answer;            /* came, not sent on yet                    */
     bool answering;               /* the head of the answer was handed on     */
     bool ended, broken, paused, left;
+    bool pulled;            /* the answer is not gathered here, but read as it is sent on */
     const char *protocol;   /* X-Tragentics-Protocol, or NULL           */
     const char *outcome;    /* for the record; a literal                */
     int status;             /* what the caller is told; 0: nothing yet  */

@@ -322,8 +322,9 @@ old_records_and_hints_are_cleaned_up_and_young_ones_stay(void **state)
         " source_permanent_id, target_agent_id, target_permanent_id, status, outcome,"
         " request_bytes, response_bytes, latency_us, first_byte_us)"
         " SELECT now() - make_interval(days => d), u, 't', 'r', u, u, 'p', u, 'p', 200, 'ok', 0, 0,"
-        " 0, 0 FROM (SELECT '%s'::uuid AS u) o, unnest(ARRAY[8, 9, 6, 1]) d",
-        fx->by.org_text);
+        " 0, 0 FROM unnest(ARRAY[gen_random_uuid(), '%s', gen_random_uuid()]) u,"
+        " unnest(ARRAY[8, 9, 6, 1]) d WHERE u = '%s' OR d < 9",
+        fx->by.org_text, fx->by.org_text);
     domain_fixture_run(
         fx,
         "INSERT INTO status_transitions (at, org_id, agent_id, permanent_id, old_state, new_state,"
@@ -339,7 +340,10 @@ old_records_and_hints_are_cleaned_up_and_young_ones_stay(void **state)
     assert_true(more);
     assert_ok(keys_clean(&fx->u, &keep, &more, &fx->err), &fx->err);
     assert_false(more);
-    assert_int_equal(domain_fixture_number("SELECT count(*) FROM calls"), 2);
+    assert_int_equal(domain_fixture_number("SELECT count(*) FROM calls"), 6);
+    assert_int_equal(domain_fixture_number("SELECT count(*) FROM calls"
+                                           " WHERE at < now() - interval '7 days'"),
+                     0);
     assert_int_equal(domain_fixture_number("SELECT count(*) FROM status_transitions"), 100);
     assert_int_equal(domain_fixture_number("SELECT count(*) FROM cache_hints"), 1);
 }

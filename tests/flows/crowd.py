@@ -85,6 +85,19 @@ class Crowd(Proxied):
         self.assertLess(self.others(), 5 * PATIENCE)
         wait_for(lambda: self.recorded(silent) == HANGING, 20, "a record of each call")
 
+    def test_calls_that_came_together_and_hang_cost_no_cpu(self):
+        silence = Silence()
+        self.addCleanup(silence.close)
+        silent = self.target(url="http://127.0.0.1:%d/" % silence.port)
+        hung = Held(self.daemon.address, HANGING, self.request(silent), answered=False)
+        self.addCleanup(hung.close)
+        wait_for(lambda: len(silence.held) >= HANGING, 30, "every call hangs")
+        time.sleep(0.2)
+        before = self.daemon.cpu()
+        time.sleep(1)
+        self.assertLess(self.daemon.cpu() - before, 0.25)
+        hung.check()
+
     def recorded(self, target):
         return int(
             self.daemon.psql(

@@ -152,10 +152,20 @@ on_room(void *arg)
         seen->on_room(seen);
 }
 
+static void
+on_ready(void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->readies++;
+}
+
 void
 bench_begin(struct bench *bench, struct seen *seen, const struct call_request *request)
 {
-    static const struct call_events events = { on_head, on_body, on_end, on_fail, on_room };
+    static const struct call_events events = {
+        on_head, on_body, on_end, on_fail, on_room, on_ready
+    };
 
     seen->call = call_begin(bench->out, request, &events, seen);
     assert(seen->heads + seen->bodies + seen->rooms + seen->ends + seen->fails == 0);

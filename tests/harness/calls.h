@@ -19,7 +19,7 @@ struct bench {
 
 struct seen {
     struct call *call; /* NULL once it ended */
-    int heads, bodies, rooms, ends, fails;
+    int heads, bodies, rooms, readies, ends, fails;
     int status;
     int64_t body_size;
     bool no_body;

@@ -275,6 +275,12 @@ class Daemon:
                     return int(line.split()[1]) * 1024
         raise Failed("no VmRSS")
 
+    def cpu(self):
+        """Seconds of the processor that the daemon has used."""
+        with open("/proc/%d/stat" % self.pid, encoding="utf-8") as f:
+            words = f.read().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
     def descriptors(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))
 
