@@ -97,7 +97,7 @@ PAGES = [
     ("v1: page 100", "/api/v1/agents?limit=50&page=100", 50),
     ("public: first page", "/api/v1/marketplace/agents?limit=50", 50),
     ("public: page 200", "/api/v1/marketplace/agents?limit=50&page=200", None),
-    ("public: word, frequent", "/api/v1/marketplace/agents?limit=50&search=custom", None),
+    ("public: word, frequent", "/api/v1/marketplace/agents?limit=50&search=screener", 50),
     ("public: word, rare", "/api/v1/marketplace/agents?limit=50&search=zebra", 5),
     ("public: word, none", "/api/v1/marketplace/agents?search=nothing", 0),
     ("calls: first page", "/api/calls?limit=50", 50),
