@@ -88,10 +88,13 @@ enum org_state {
     ORG_DELETED,
 };
 
-/* Lists that are counted end there: the cost of a page grows with its number. */
-enum { NUMBERED_MAX = 100000 };
+enum {
+    NUMBERED_MAX = 100000, /* lists with numbered pages end there: passing over costs time */
+    COUNTED_MAX = 10000,   /* as does counting: more are "that many" unless they are known */
+};
 
-/* A page that is counted: what /api/v1 lists give. total is NUMBERED_MAX at most. */
+/* A page that is counted: what /api/v1 lists give. total is COUNTED_MAX at most, or NUMBERED_MAX
+ * where all there are is known without counting. */
 struct numbered_page {
     struct list data;
     int64_t total, page, limit;

@@ -38,7 +38,10 @@ struct agent_after {
     const char *id;
 };
 
-enum { AGENTS_WALK = 1000 }; /* rows that are looked at for one page of a filtered list */
+enum {
+    AGENTS_WALK = 500,   /* rows that are looked at for one page of a filtered list */
+    AGENTS_FOUND = 1000, /* what an index finds is taken if it is no more than this */
+};
 
 struct agent_search {
     const char *org;
@@ -46,11 +49,12 @@ struct agent_search {
     struct agent_filter filter; /* its cursor is not looked at */
 };
 
-/* The rows that were looked at for a page. */
+/* What was found for a page. */
 struct agent_walk {
-    int64_t n;               /* less than AGENTS_WALK: there are no more           */
-    int64_t likely;          /* of them, those that an index would have to look at */
-    struct agent_after last; /* the last of them                                   */
+    struct texts ids;        /* in order, one more than filter.limit if there are more       */
+    int64_t edge_us;         /* then created_us of the last but one                          */
+    int64_t likely;          /* of the rows looked at, those that an index would have to see */
+    struct agent_after last; /* of the rows looked at, if there may be more; id NULL: all    */
 };
 
 /* An agent whose endpoint is to be checked. */
@@ -91,24 +95,20 @@ struct agent_row *store_agents_share(struct db_tx *tx, const char *org, struct a
 struct list *store_agents_list(struct db_tx *tx, const char *org, const struct agent_after *after,
                                int64_t limit, struct arena *mem, struct err *err) MUST_CHECK;
 
-/* As store_agents_list, of the next AGENTS_WALK rows of that life those that the filter lets pass.
- */
-struct list *store_agents_walk(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
-                               struct err *err) MUST_CHECK;
+/* Of the next AGENTS_WALK rows of that life those that the filter lets pass; words: what an index
+ * would have to have found of each name. likely and last are not said when the page is full. */
+struct agent_walk *store_agents_walk(struct db_tx *tx, const struct agent_search *s,
+                                     const struct texts *words, struct arena *mem,
+                                     struct err *err) MUST_CHECK;
 
-/* What those rows are; words: what an index would have to have found of each name. */
-struct agent_walk *store_agents_walk_end(struct db_tx *tx, const struct agent_search *s,
-                                         const struct texts *words, struct arena *mem,
-                                         struct err *err) MUST_CHECK;
+/* The same by an index and of all there are; likely: how many these are, of whatever state. More
+ * than AGENTS_FOUND are not counted, and none of them is given. */
+struct agent_walk *store_agents_found(struct db_tx *tx, const struct agent_search *s,
+                                      struct arena *mem, struct err *err) MUST_CHECK;
 
-/* How many there are behind after, of whatever state; more than AGENTS_WALK are not counted. -1 on
- * failure. */
-int64_t store_agents_count_found(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
-                                 struct err *err) MUST_CHECK;
-
-/* Those that store_agents_count_found counts, in order; right if they were all counted. */
-struct list *store_agents_list_found(struct db_tx *tx, const struct agent_search *s,
-                                     struct arena *mem, struct err *err) MUST_CHECK;
+/* These rows, as store_agents_list gives them; one that is gone is left out. */
+struct list *store_agents_rows(struct db_tx *tx, const char *org, const struct texts *ids,
+                               struct arena *mem, struct err *err) MUST_CHECK;
 
 /* Writes what its owner may edit. */
 struct agent_row *store_agents_update(struct db_tx *tx, const struct agent *agent,

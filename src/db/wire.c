@@ -114,7 +114,8 @@ take_notice(void *arg, const PGresult *result)
 }
 
 /* The timeouts of the server stand behind ours: a backend whose client went ends soon, and so do
- * its locks. Settings of the operator come last and so win. False: the conninfo is malformed. */
+ * its locks. Statements are short: workers and compilers would cost more than they. Settings of the
+ * operator come last and so win. False: the conninfo is malformed. */
 static bool
 server_settings(const struct db *db, char *out, size_t size)
 {
@@ -131,7 +132,7 @@ server_settings(const struct db *db, char *out, size_t size)
                      "-c statement_timeout=%d -c lock_timeout=%d"
                      " -c idle_in_transaction_session_timeout=%d"
                      " -c client_connection_check_interval=1000 -c timezone=UTC"
-                     " -c bytea_output=hex%s %s",
+                     " -c bytea_output=hex -c max_parallel_workers_per_gather=0 -c jit=off%s %s",
                      ms - ms / 10, ms / 2 + 1, 2 * ms,
                      db->options.generic ? " -c plan_cache_mode=force_generic_plan" : "", theirs);
     PQconninfoFree(parts);

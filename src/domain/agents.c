@@ -122,78 +122,89 @@ agents_lock(struct unit *u, struct db_tx *tx, const char *ref, int64_t if_match,
 
 /* ---- lists ---- */
 
-/* What a filter lets pass when the next rows in order did not fill the page: all of it by an index
- * if that is little, otherwise what was found, and the place where the search goes on. */
-static const struct list *
-read_rest(struct unit *u, struct db_tx *tx, const struct agent_search *s, const struct list *found,
-          struct agent_after *next, struct err *err)
+/* What a filter lets pass of the next rows in order. When these do not fill the page: all of it by
+ * an index, if that is little. Planned each time anew: which index serves hangs on the filter. */
+static struct agent_walk *
+find_some(struct unit *u, const struct agent_search *s, struct err *err)
 {
     const struct texts words = search_words(s->filter.q, u->mem);
-    const struct agent_walk *walk = store_agents_walk_end(tx, s, &words, u->mem, err);
-
-    if (walk == NULL)
-        return NULL;
-    if (walk->n < AGENTS_WALK)
-        return found;
-    if (walk->likely <= SEARCH_LIKELY_MOST && (words.n > 0 || s->filter.task_category != NULL)) {
-        int64_t n = store_agents_count_found(tx, s, u->mem, err);
-
-        if (n < 0)
-            return NULL;
-        if (n <= AGENTS_WALK)
-            return store_agents_list_found(tx, s, u->mem, err);
-    }
-    *next = walk->last;
-    return found;
-}
-
-/* One row more than the page holds, or fewer; next is set when fewer are not all. Statements of a
- * filtered list are planned each time anew: which index serves hangs on the filter. */
-static const struct list *
-read_page(struct unit *u, const struct agent_filter *filter, const struct cursor *cursor,
-          struct agent_after *next, struct err *err)
-{
-    struct agent_search s = { u->by->org_text, { cursor->number, cursor->id }, *filter };
-
-    s.filter.limit++;
-    if (filter->q == NULL && filter->life == -1 && filter->status == -1 &&
-        filter->task_category == NULL)
-        return store_agents_list(db_single(u->db), s.org, &s.after, s.filter.limit, u->mem, err);
-
     struct db_tx *tx DB_SCOPED = db_begin(u->db, err);
+
     if (tx == NULL || !store_agents_plan_each(tx, u->mem, err))
         return NULL;
-    const struct list *rows = store_agents_walk(tx, &s, u->mem, err);
-    if (rows != NULL && rows->n <= (size_t)filter->limit)
-        rows = read_rest(u, tx, &s, rows, next, err);
-    return rows != NULL && db_commit(tx, err) ? rows : NULL;
+    struct agent_walk *some = store_agents_walk(tx, s, &words, u->mem, err);
+    if (some == NULL)
+        return NULL;
+    if (some->last.id != NULL && some->likely <= SEARCH_LIKELY_MOST &&
+        (words.n > 0 || s->filter.task_category != NULL)) {
+        struct agent_walk *all = store_agents_found(tx, s, u->mem, err);
+
+        if (all == NULL)
+            return NULL;
+        if (all->likely <= AGENTS_FOUND)
+            some = all;
+    }
+    return db_commit(tx, err) ? some : NULL;
+}
+
+/* A short page may have a next one: where the search goes on. */
+static struct list *
+read_filtered(struct unit *u, const struct agent_search *s, struct agent_after *next,
+              struct err *err)
+{
+    struct agent_walk *some = find_some(u, s, err);
+    size_t limit = (size_t)s->filter.limit;
+
+    if (some == NULL)
+        return NULL;
+    *next = some->last;
+    if (some->ids.n > limit) {
+        *next = (struct agent_after){ some->edge_us, some->ids.v[limit - 1] };
+        some->ids.n = limit;
+    }
+    if (some->ids.n == 0)
+        return ARENA_NEW(u->mem, struct list);
+    return store_agents_rows(db_single(u->db), s->org, &some->ids, u->mem, err);
+}
+
+static struct list *
+read_all(struct unit *u, const struct agent_search *s, struct agent_after *next, struct err *err)
+{
+    int64_t limit = s->filter.limit;
+    struct list *rows =
+        store_agents_list(db_single(u->db), s->org, &s->after, limit + 1, u->mem, err);
+
+    if (rows != NULL && rows->n > (size_t)limit) {
+        const struct agent_row *last = rows->v[--rows->n - 1];
+
+        *next = (struct agent_after){ last->created_us, last->agent.id };
+    }
+    return rows;
 }
 
 struct page *
 agents_list(struct unit *u, const struct agent_filter *filter, struct err *err)
 {
-    struct cursor cursor;
+    struct page *page = ARENA_NEW(u->mem, struct page);
     struct agent_after next = { 0 };
+    struct cursor cursor;
 
     if (!cursor_read(filter->cursor, 'a', true, &cursor, u->mem, err))
         return NULL;
 
-    const struct list *rows = read_page(u, filter, &cursor, &next, err);
+    const struct agent_search s = { u->by->org_text, { cursor.number, cursor.id }, *filter };
+    bool filtered = filter->q != NULL || filter->life != -1 || filter->status != -1 ||
+                    filter->task_category != NULL;
+    const struct list *rows = (filtered ? read_filtered : read_all)(u, &s, &next, err);
     if (rows == NULL)
         return NULL;
-
-    struct page *page = cursor_page(rows, filter->limit, u->mem);
-    for (size_t i = 0; i < page->data.n; i++)
-        if (agents_draw(u, page->data.v[i], err) == NULL)
+    for (size_t i = 0; i < rows->n; i++)
+        if (agents_draw(u, rows->v[i], err) == NULL)
             return NULL;
+    page->data = *rows;
+    page->has_more = next.id != NULL;
     if (page->has_more) {
-        const struct agent_row *last = page->data.v[page->data.n - 1];
-
-        next = (struct agent_after){ last->created_us, last->agent.id };
-    }
-    if (next.id != NULL) {
         cursor = (struct cursor){ next.created_us, next.id };
-        page->has_more = true;
         page->next = cursor_write('a', &cursor, u->mem);
     }
     return page;

@@ -38,8 +38,8 @@ struct audit_entry identities_event(enum audit_action action, const struct ident
 
 /* --- search.c --- */
 
-/* Of as many agents as one looks at: when more have all the words, an index would find too many. */
-enum { SEARCH_LIKELY_MOST = 4 };
+/* Of the 500 agents that one looks at: when more have all the words, an index finds too many. */
+enum { SEARCH_LIKELY_MOST = 2 };
 
 /* The words of q that an index of trigrams knows, letters and digits only; in mem. */
 struct texts search_words(const char *q, struct arena *mem);

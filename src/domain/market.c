@@ -24,27 +24,36 @@ is_rare(struct unit *u, struct db_tx *tx, const struct card_filter *filter, stru
     return likely < 0 ? -1 : likely <= SEARCH_LIKELY_MOST;
 }
 
-/* A search is planned each time anew: see read_page in agents.c. */
-struct numbered_page *
-market_list(struct unit *u, const struct card_filter *filter, struct err *err)
+/* A search is planned each time anew: see find_some in agents.c. */
+static struct market_found *
+find(struct unit *u, const struct card_filter *filter, struct err *err)
 {
-    struct numbered_page *page = ARENA_NEW(u->mem, struct numbered_page);
     struct db_tx *tx DB_SCOPED = db_begin(u->db, err);
 
     if (tx == NULL || (filter->search != NULL && !store_agents_plan_each(tx, u->mem, err)))
         return NULL;
 
     int rare = filter->search == NULL ? 0 : is_rare(u, tx, filter, err);
-    int64_t total = rare < 0 ? -1 : store_market_count(tx, filter, rare, u->mem, err);
-    if (total < 0)
+    struct market_found *found =
+        rare < 0 ? NULL : store_market_find(tx, filter, rare == 1, u->mem, err);
+    return found != NULL && db_commit(tx, err) ? found : NULL;
+}
+
+struct numbered_page *
+market_list(struct unit *u, const struct card_filter *filter, struct err *err)
+{
+    struct numbered_page *page = ARENA_NEW(u->mem, struct numbered_page);
+    const struct market_found *found = find(u, filter, err);
+
+    if (found == NULL)
         return NULL;
-    const struct list *rows = store_market_list(tx, filter, rare, u->mem, err);
+    const struct list *rows = store_market_rows(db_single(u->db), &found->ids, u->mem, err);
     if (rows == NULL)
         return NULL;
-    *page = (struct numbered_page){ *rows, total, filter->page, filter->limit };
+    *page = (struct numbered_page){ *rows, found->total, filter->page, filter->limit };
     for (size_t i = 0; i < rows->n; i++)
         draw(u, rows->v[i]);
-    return db_commit(tx, err) ? page : NULL;
+    return page;
 }
 
 struct card *

@@ -3,8 +3,6 @@
 
 #include "store_priv.h"
 
-#include <string.h>
-
 static const struct db_col columns[] = {
     { TEXT_AT(struct agent_row, agent.id) },
     { TEXT_AT(struct agent_row, agent.permanent_id) },
@@ -67,18 +65,23 @@ static const struct db_col columns[] = {
     " coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))"
 #define OF_LIFE " AND ($4::int = -1 OR a.life = $4::int)"
 #define NEWEST  " ORDER BY a.created_at DESC, a.id DESC"
-/* As many of them as one page looks at: AGENTS_WALK. */
-#define WALKED(columns) "(SELECT " columns " FROM agents a" BEHIND OF_LIFE NEWEST " LIMIT 1000) a"
 /* $5 category, $6 part of the name, $7 permanent id, $8 UUID: what an index finds. */
-#define OF_CATEGORY " AND ($5::text IS NULL OR a.task_categories @> ARRAY[$5::text])"
+#define IN_CATEGORY "($5::text IS NULL OR a.task_categories @> ARRAY[$5::text])"
+#define OF_CATEGORY " AND " IN_CATEGORY
 #define OF_NAME                                                                                    \
     " AND ($6::text IS NULL OR a.name ILIKE $6::text OR a.permanent_id = $7::text"                 \
     " OR a.id = $8::uuid)"
-/* Looked up for each agent, whatever the planner thinks of the state: there is no index by it,
- * since heartbeats change it. */
+/* Looked up for each agent, whatever the planner thinks of it. */
 #define ITS_PRESENCE " CROSS JOIN LATERAL (SELECT * FROM presence WHERE agent_id = a.id OFFSET 0) p"
-/* $9 state, $10 limit. */
-#define OF_STATE " AND ($9::int = -1 OR p.state = $9::int)"
+/* $9 state: there is no index by it, since heartbeats change it. */
+#define OF_STATE                                                                                   \
+    " AND ($9::int = -1 OR (SELECT p.state FROM presence p WHERE p.agent_id = a.id) = $9::int)"
+/* Of the CTE m, whose order is that of the list: the ids, and when the last of a full page ($10)
+ * was created. */
+#define IDS                                                                                        \
+    "ARRAY(SELECT m.id FROM m),"                                                                   \
+    " coalesce((SELECT us(m.created_at) FROM m OFFSET $10::bigint - 1 LIMIT 1), 0)"
+#define ONE_MORE " LIMIT $10::bigint + 1"
 
 static const struct db_shape row = DB_SHAPE(struct agent_row, columns);
 
@@ -118,9 +121,8 @@ static const struct db_col probe_columns[] = {
 static const struct db_shape probe_row = DB_SHAPE(struct agent_probe, probe_columns);
 
 static const struct db_col walk_columns[] = {
-    { INT_AT(struct agent_walk, n) },
-    { INT_AT(struct agent_walk, likely) },
-    { INT_AT(struct agent_walk, last.created_us) },
+    { TEXTS_AT(struct agent_walk, ids) },    { INT_AT(struct agent_walk, edge_us) },
+    { INT_AT(struct agent_walk, likely) },   { INT_AT(struct agent_walk, last.created_us) },
     { TEXT_AT(struct agent_walk, last.id) },
 };
 
@@ -144,7 +146,7 @@ static const struct db_clash clashes[] = {
     DB_CLASH_END,
 };
 
-_Static_assert(AGENTS_WALK == 1000, "the statements have it as a literal, and one more");
+_Static_assert(AGENTS_WALK == 500 && AGENTS_FOUND == 1000, "the statements have them as literals");
 
 enum {
     INSERT,
@@ -153,9 +155,8 @@ enum {
     SHARE,
     LIST,
     WALK,
-    WALK_END,
-    COUNT_FOUND,
-    LIST_FOUND,
+    FOUND,
+    ROWS,
     UPDATE,
     SET_TOKEN,
     SET_LIFE,
@@ -206,27 +207,31 @@ const struct stmt store_agents_stmts[] = {
     [LOCK] = { "agents_lock", SELECT_AGENTS OF_ORG " FOR NO KEY UPDATE OF a", &row },
     [SHARE] = { "agents_share", SELECT_AGENTS OF_ORG " FOR SHARE OF a", &row },
     [LIST] = { "agents_list", SELECT_AGENTS BEHIND NEWEST " LIMIT $4::bigint", &row },
-    /* In order, until the page is full or enough was looked at: what is rare would take long. */
+    /* In order, as many as one page looks at, and no further than it takes to fill it. Words ($11)
+     * are what an index would have to have found of each name. */
     [WALK] = { "agents_walk",
-        "SELECT " COLUMNS " FROM " WALKED("*") ITS_PRESENCE
-        " WHERE true" OF_CATEGORY OF_NAME OF_STATE NEWEST " LIMIT $10::bigint",
-        &row },
-    /* What has each word ($6) would have to be read to find the few that have them in one piece. */
-    [WALK_END] = { "agents_walk_end",
-        "SELECT count(*), count(*) FILTER (WHERE true" OF_CATEGORY
-        " AND a.name ILIKE ALL ($6::text[])), us(min(a.created_at)),"
-        " (array_agg(a.id ORDER BY a.created_at, a.id))[1]"
-        " FROM " WALKED("a.id, a.created_at, a.name, a.task_categories"),
+        "WITH w AS MATERIALIZED (SELECT a.id, a.created_at, a.name, a.permanent_id, " IN_CATEGORY
+        " AS fits, a.name ILIKE ALL ($11::text[]) AS likely FROM agents a" BEHIND OF_LIFE NEWEST
+        " LIMIT 500),"
+        " m AS MATERIALIZED (SELECT a.id, a.created_at FROM w a WHERE a.fits"
+        " AND ($6::text IS NULL OR a.likely AND a.name ILIKE $6::text OR a.permanent_id = $7::text"
+        " OR a.id = $8::uuid)" OF_STATE ONE_MORE ")"
+        " SELECT " IDS ", walked.* FROM (SELECT count(*) FILTER (WHERE fits AND likely),"
+        " us(min(created_at)), CASE WHEN count(*) = 500 THEN"
+        " (array_agg(id ORDER BY created_at, id))[1] END FROM w"
+        " WHERE (SELECT count(*) FROM m) <= $10::bigint) walked",
         &walk_row },
-    [COUNT_FOUND] = { "agents_count_found",
-        "SELECT count(*) FROM (SELECT FROM agents a" BEHIND OF_LIFE OF_CATEGORY OF_NAME
-        " LIMIT 1001) found",
-        &store_number_row },
     /* All there is, by the index, and sorted then: what is frequent would take long. */
-    [LIST_FOUND] = { "agents_list_found",
-        "WITH a AS MATERIALIZED (SELECT a.* FROM agents a" BEHIND OF_LIFE OF_CATEGORY OF_NAME
-        " LIMIT 1001) SELECT " COLUMNS " FROM a" ITS_PRESENCE
-        " WHERE true" OF_STATE NEWEST " LIMIT $10::bigint",
+    [FOUND] = { "agents_found",
+        "WITH f AS MATERIALIZED (SELECT a.id, a.created_at FROM agents a" BEHIND OF_LIFE OF_CATEGORY
+        OF_NAME " LIMIT 1001),"
+        " m AS MATERIALIZED (SELECT a.id, a.created_at FROM f a"
+        " WHERE (SELECT count(*) FROM f) <= 1000" OF_STATE NEWEST ONE_MORE ")"
+        " SELECT " IDS ", (SELECT count(*) FROM f), 0, NULL::uuid",
+        &walk_row },
+    [ROWS] = { "agents_rows",
+        "SELECT " COLUMNS " FROM agents a" ITS_PRESENCE
+        " WHERE a.org_id = $1::uuid AND a.id = ANY ($2::uuid[])" NEWEST,
         &row },
     [UPDATE] = { "agents_update",
         "WITH a AS (UPDATE agents SET name = $3::text, endpoint_url_sealed = $4::bytea,"
@@ -353,24 +358,6 @@ store_agents_plan_each(struct db_tx *tx, struct arena *mem, struct err *err)
     return db_exec(tx, &store_agents_stmts[PLAN_EACH], DB_NO_ARGS, mem, err) >= 0;
 }
 
-/* part as a pattern that finds it anywhere, whatever is in it. */
-static char *
-pattern_of(const char *part, struct arena *mem)
-{
-    char *pattern = arena_alloc(mem, 2 * strlen(part) + 3);
-    char *to = pattern;
-
-    *to++ = '%';
-    for (; *part != '\0'; part++) {
-        if (*part == '%' || *part == '_' || *part == '\\')
-            *to++ = '\\';
-        *to++ = *part;
-    }
-    *to++ = '%';
-    *to = '\0';
-    return pattern;
-}
-
 struct list *
 store_agents_list(struct db_tx *tx, const char *org, const struct agent_after *after, int64_t limit,
                   struct arena *mem, struct err *err)
@@ -381,71 +368,51 @@ store_agents_list(struct db_tx *tx, const char *org, const struct agent_after *a
         err);
 }
 
-/* $1–$10; q of the filter as a pattern, and as an id if it is one. A count takes the first eight.
- */
-enum { FILTER_ARGS = 10, FOUND_ARGS = 8 };
+/* $1–$10; q of the filter as a pattern, and as an id if it is one. */
+#define SEARCH_ARGS(s, pattern, uuid)                                                              \
+    DB_TEXT((s)->org), DB_INT((s)->after.created_us), DB_TEXT((s)->after.id),                      \
+        DB_INT((s)->filter.life), DB_TEXT((s)->filter.task_category), DB_TEXT(pattern),            \
+        DB_TEXT((s)->filter.q), DB_TEXT(uuid), DB_INT((s)->filter.status),                         \
+        DB_INT((s)->filter.limit)
 
-static struct db_args
-filter_args(const struct agent_search *s, struct arena *mem)
+static const char *
+pattern_of(const struct agent_search *s, struct arena *mem)
 {
-    struct uuid uuid;
-    const struct agent_filter *f = &s->filter;
-    const char *pattern = f->q == NULL ? NULL : pattern_of(f->q, mem);
-    const char *id = f->q != NULL && ids_uuid_read(f->q, &uuid) ? f->q : NULL;
-    const struct db_arg args[FILTER_ARGS] = {
-        DB_TEXT(s->org),
-        DB_INT(s->after.created_us),
-        DB_TEXT(s->after.id),
-        DB_INT(f->life),
-        DB_TEXT(f->task_category),
-        DB_TEXT(pattern),
-        DB_TEXT(f->q),
-        DB_TEXT(id),
-        DB_INT(f->status),
-        DB_INT(f->limit),
-    };
-
-    return (struct db_args){ memcpy(arena_alloc(mem, sizeof args), args, sizeof args),
-                             FILTER_ARGS };
+    return s->filter.q == NULL ? NULL : store_pattern(s->filter.q, mem);
 }
 
-struct list *
-store_agents_walk(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
-                  struct err *err)
+static const char *
+id_of(const struct agent_search *s)
 {
-    return store_all(tx, &store_agents_stmts[WALK], filter_args(s, mem), mem, err);
+    struct uuid uuid;
+
+    return s->filter.q != NULL && ids_uuid_read(s->filter.q, &uuid) ? s->filter.q : NULL;
 }
 
 struct agent_walk *
-store_agents_walk_end(struct db_tx *tx, const struct agent_search *s, const struct texts *words,
-                      struct arena *mem, struct err *err)
+store_agents_walk(struct db_tx *tx, const struct agent_search *s, const struct texts *words,
+                  struct arena *mem, struct err *err)
 {
-    struct texts patterns = { arena_alloc(mem, (words->n + 1) * sizeof(char *)), words->n };
+    const struct texts patterns = store_patterns(words, mem);
 
-    for (size_t i = 0; i < words->n; i++)
-        patterns.v[i] = pattern_of(words->v[i], mem);
-    return db_one(tx, &store_agents_stmts[WALK_END],
-                  DB_ARGS(DB_TEXT(s->org), DB_INT(s->after.created_us), DB_TEXT(s->after.id),
-                          DB_INT(s->filter.life), DB_TEXT(s->filter.task_category),
-                          DB_TEXTS(&patterns)),
-                  mem, err);
+    return db_one(tx, &store_agents_stmts[WALK],
+                  DB_ARGS(SEARCH_ARGS(s, pattern_of(s, mem), id_of(s)), DB_TEXTS(&patterns)), mem,
+                  err);
 }
 
-int64_t
-store_agents_count_found(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
-                         struct err *err)
+struct agent_walk *
+store_agents_found(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
+                   struct err *err)
 {
-    struct db_args args = filter_args(s, mem);
-
-    args.n = FOUND_ARGS;
-    return store_number(tx, &store_agents_stmts[COUNT_FOUND], args, mem, err);
+    return db_one(tx, &store_agents_stmts[FOUND],
+                  DB_ARGS(SEARCH_ARGS(s, pattern_of(s, mem), id_of(s))), mem, err);
 }
 
 struct list *
-store_agents_list_found(struct db_tx *tx, const struct agent_search *s, struct arena *mem,
-                        struct err *err)
+store_agents_rows(struct db_tx *tx, const char *org, const struct texts *ids, struct arena *mem,
+                  struct err *err)
 {
-    return store_all(tx, &store_agents_stmts[LIST_FOUND], filter_args(s, mem), mem, err);
+    return store_all(tx, &store_agents_stmts[ROWS], DB_ARGS(DB_TEXT(org), DB_TEXTS(ids)), mem, err);
 }
 
 struct agent_row *

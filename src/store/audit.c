@@ -64,10 +64,10 @@ const struct stmt store_audit_stmts[] = {
         SELECT_PAGE FILTER " AND e.agent_id = $9::uuid" PAGE,
         &store_audit_event_row },
     [COUNT_ALL] = { "audit_count",
-        "SELECT count(*) FROM (SELECT FROM audit_events e" FILTER " LIMIT 100000) found",
+        "SELECT count(*) FROM (SELECT FROM audit_events e" FILTER " LIMIT 10000) found",
         &store_number_row },
     [COUNT_OF_AGENT] = { "audit_count_of_agent",
-        "SELECT count(*) FROM (SELECT FROM audit_events e" FILTER OF_AGENT " LIMIT 100000) found",
+        "SELECT count(*) FROM (SELECT FROM audit_events e" FILTER OF_AGENT " LIMIT 10000) found",
         &store_number_row },
     [FIND] = { "audit_find",
         SELECT_EVENTS "audit_events e WHERE e.id = $1::uuid"
@@ -81,7 +81,7 @@ const struct stmt store_audit_stmts[] = {
 };
 /* clang-format on */
 
-_Static_assert(NUMBERED_MAX == 100000, "the statements have it as a literal");
+_Static_assert(COUNTED_MAX == 10000, "the statements have it as a literal");
 
 bool
 store_audit_insert(struct db_tx *tx, const struct audit_new *event, struct arena *mem,
@@ -114,9 +114,8 @@ struct list *
 store_audit_list(struct db_tx *tx, const struct audit_filter *filter, int64_t kept_ms,
                  struct arena *mem, struct err *err)
 {
-    int64_t offset = (filter->page - 1) * filter->limit;
     const struct db_arg args[] = { FILTER_ARGS(filter, kept_ms), DB_INT(filter->limit),
-                                   DB_INT(offset < NUMBERED_MAX ? offset : NUMBERED_MAX),
+                                   DB_INT(store_offset(filter->page, filter->limit, NUMBERED_MAX)),
                                    DB_TEXT(filter->agent_id) };
     bool all = filter->agent_id == NULL;
 

@@ -125,7 +125,7 @@ const struct stmt store_identities_stmts[] = {
         " (SELECT FROM agents WHERE org_id = $1::uuid AND life = 2 LIMIT 100000) revoked))",
         &store_number_row },
     [COUNT_FOUND] = { "identities_count_found",
-        "SELECT count(*) FROM (SELECT" FILTER " LIMIT 100000) found", &store_number_row },
+        "SELECT count(*) FROM (SELECT" FILTER " LIMIT 10000) found", &store_number_row },
     [UPDATE] = { "identities_update",
         "UPDATE agents SET agent_type = $2::smallint, version = $3::text, scopes = $4::text[],"
         " owner = $5::text, deployment_env = $6::smallint, row_version = row_version + 1,"
@@ -146,7 +146,7 @@ const struct stmt store_identities_stmts[] = {
 };
 /* clang-format on */
 
-_Static_assert(NUMBERED_MAX == 100000, "the statements have it as a literal");
+_Static_assert(NUMBERED_MAX == 100000 && COUNTED_MAX == 10000, "the statements have them");
 
 static int64_t
 counted(struct db_tx *tx, int which, struct db_args args, struct arena *mem, struct err *err)
@@ -240,12 +240,10 @@ struct list *
 store_identities_list(struct db_tx *tx, const char *org, const struct identity_filter *filter,
                       struct arena *mem, struct err *err)
 {
-    int64_t offset = (filter->page - 1) * filter->limit;
-
     return store_all(tx, &store_identities_stmts[LIST],
                      DB_ARGS(DB_TEXT(org), DB_TEXT(filter->owner), DB_INT(filter->type),
                              DB_INT(filter->status), DB_INT(filter->limit),
-                             DB_INT(offset < NUMBERED_MAX ? offset : NUMBERED_MAX)),
+                             DB_INT(store_offset(filter->page, filter->limit, NUMBERED_MAX))),
                      mem, err);
 }
 

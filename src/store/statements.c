@@ -33,6 +33,8 @@
 #include "store/transitions.h"
 #include "store/types.h"
 
+#include <string.h>
+
 /* clang-format off */
 const struct stmt *const store_statements[] = {
     store_agents_stmts,
@@ -94,4 +96,39 @@ store_all(struct db_tx *tx, const struct stmt *stmt, struct db_args args, struct
     struct list *rows = ARENA_NEW(mem, struct list);
 
     return db_all(tx, stmt, args, mem, rows, err) ? rows : NULL;
+}
+
+int64_t
+store_offset(int64_t page, int64_t limit, int64_t most)
+{
+    int64_t offset = (page - 1) * limit;
+
+    return offset < most ? offset : most;
+}
+
+char *
+store_pattern(const char *part, struct arena *mem)
+{
+    char *pattern = arena_alloc(mem, 2 * strlen(part) + 3);
+    char *to = pattern;
+
+    *to++ = '%';
+    for (; *part != '\0'; part++) {
+        if (*part == '%' || *part == '_' || *part == '\\')
+            *to++ = '\\';
+        *to++ = *part;
+    }
+    *to++ = '%';
+    *to = '\0';
+    return pattern;
+}
+
+struct texts
+store_patterns(const struct texts *parts, struct arena *mem)
+{
+    struct texts patterns = { arena_alloc(mem, (parts->n + 1) * sizeof(char *)), parts->n };
+
+    for (size_t i = 0; i < parts->n; i++)
+        patterns.v[i] = store_pattern(parts->v[i], mem);
+    return patterns;
 }

@@ -13,6 +13,13 @@ extern const struct db_shape store_number_row;
 int64_t store_number(struct db_tx *tx, const struct stmt *stmt, struct db_args args,
                      struct arena *mem, struct err *err) MUST_CHECK;
 
+/* What lies before a page (from 1) of a list that ends at most. */
+int64_t store_offset(int64_t page, int64_t limit, int64_t most);
+
+/* For ILIKE: finds part anywhere, whatever is in it; in mem. */
+char *store_pattern(const char *part, struct arena *mem);
+struct texts store_patterns(const struct texts *parts, struct arena *mem);
+
 /* Columns of audit_events e as store_audit_event_row reads them, but for the hash, which ends it.
  */
 #define STORE_AUDIT_COLUMNS                                                                        \

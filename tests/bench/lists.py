@@ -1,4 +1,5 @@
-"""The lane of lists: pages and searches of a million agents; start and memory with as many."""
+"""The lane of lists: pages and searches of a million agents, calls and events of the audit log;
+start and memory with as many."""
 import statistics
 import subprocess
 
@@ -29,7 +30,8 @@ SELECT gen_random_uuid(), CASE WHEN n % 1000 = 0 THEN '{small}' ELSE '{org}' END
     CASE WHEN n > {n} - 20 THEN '{{rare}}' WHEN n % 3 = 0 THEN '{{code}}' ELSE '{{translate}}'
         END::text[],
     CASE WHEN n % 1003 = 0 THEN 1 ELSE 0 END, 'a' || n || '@bench.example', n % 8, '1.0.0',
-    '{{docs:read}}', 'team ' || n % 100, n % 3, n % 4 = 0, now() - n * interval '1 second'
+    '{{docs:read}}', CASE WHEN n > {n} - 20 THEN 'zebra' ELSE 'team ' || n % 100 END, n % 3,
+    n % 4 = 0, now() - n * interval '1 second'
 FROM generate_series(1, {n}) n;
 INSERT INTO presence (agent_id, state)
     SELECT id, CASE WHEN name ~ 'quokka' THEN 0 ELSE 2 END FROM agents ON CONFLICT DO NOTHING;
@@ -40,13 +42,31 @@ DO $$ DECLARE d record; BEGIN
 END $$;
 """
 
+# One in ten a second; what is rare is the oldest.
+FILL_LOGS = """
+SET session_replication_role = replica;
+INSERT INTO calls (at, org_id, trace_id, request_id, connection_id, source_agent_id,
+    source_permanent_id, target_agent_id, target_permanent_id, protocol, status, outcome,
+    request_bytes, response_bytes, latency_us, first_byte_us)
+SELECT now() - ({n} - n) * interval '0.1 second', '{org}', 'trace-' || n, 'request-' || n,
+    '{small}', '{small}', 'agt-' || lpad(to_hex(n % 1000), 8, '0'), '{small}',
+    'agt-' || lpad(to_hex(n % 999), 8, '0'), 'rest', 200,
+    CASE WHEN n <= 20 THEN 'connection_timeout' ELSE 'ok' END, 200, 200, 1000, 1000
+FROM generate_series(1, {n}) n;
+INSERT INTO audit_events (id, at, org_id, agent_id, action, failed, ip, user_agent, metadata)
+SELECT gen_random_uuid(), date_trunc('milliseconds', now() - n * interval '0.1 second'), '{org}',
+    '{small}', CASE WHEN n > {n} - 20 THEN 2 ELSE 5 END, n > {n} - 20, '127.0.0.1', 'bench', '{{}}'
+FROM generate_series(1, {n}) n;
+"""
+
 
 def fill(registry, n):
-    script = FILL.format(n=n, org=registry.organization, small=SMALL_ORG)
+    script = (FILL + FILL_LOGS).format(n=n, org=registry.organization, small=SMALL_ORG)
     command = ["psql", "-Xq1", "-v", "ON_ERROR_STOP=1", "-d", registry.database]
     subprocess.run(command, input=script, text=True, check=True, timeout=3600)
     registry.sql("VACUUM ANALYZE agents")
-    registry.sql("VACUUM ANALYZE presence")
+    for table in ("presence", "calls", "audit_events", "organizations"):
+        registry.sql("VACUUM ANALYZE " + table)
 
 
 def late_cursor(registry):
@@ -76,6 +96,16 @@ PAGES = [
     ("v1: decommissioned, none", "/api/v1/agents?status=decommissioned", 0),
     ("v1: page 100", "/api/v1/agents?limit=50&page=100", 50),
     ("public: first page", "/api/v1/marketplace/agents?limit=50", 50),
+    ("public: page 200", "/api/v1/marketplace/agents?limit=50&page=200", None),
+    ("public: word, frequent", "/api/v1/marketplace/agents?limit=50&search=screener", 50),
+    ("public: word, rare", "/api/v1/marketplace/agents?limit=50&search=zebra", 5),
+    ("public: word, none", "/api/v1/marketplace/agents?search=nothing", 0),
+    ("calls: first page", "/api/calls?limit=50", 50),
+    ("calls: of an agent", "/api/calls?limit=50&agent_id=agt-00000007", None),
+    ("calls: outcome, rare", "/api/calls?limit=50&outcome=connection_timeout", 20),
+    ("audit: first page", "/api/v1/audit?limit=50", 50),
+    ("audit: action, frequent", "/api/v1/audit?limit=50&action=token.issued", 50),
+    ("audit: action, rare", "/api/v1/audit?limit=50&action=agent.decommissioned", 20),
 ]
 
 

@@ -493,15 +493,22 @@ few_among_many_are_found_at_once_or_page_by_page(void **state)
     const char *cursor = NULL;
     check_page(fx, (struct agent_filter){ .q = "nowhere", .status = -1, .life = -1 }, 0, &cursor);
     assert_null(cursor);
+    for (int limit = 1; limit <= 4; limit++)
+        for (size_t i = 0; i < COUNT(at_once); i++) {
+            struct agent_filter filter = at_once[i];
 
-    /* No index helps: three pages of a thousand, and the rest. */
+            filter.limit = limit;
+            assert_int_equal(walk(fx, filter, "needle", NULL), 3);
+        }
+
+    /* No index helps: six pages of 500, and the rest. */
     static const struct agent_filter page_by_page[] = {
         { .status = PRESENCE_ONLINE, .life = -1 },
         { .q = "ee", .status = -1, .life = -1 },
     };
     for (size_t i = 0; i < COUNT(page_by_page); i++) {
         cursor = NULL;
-        for (int page = 0; page < 3; page++) {
+        for (int page = 0; page < 6; page++) {
             check_page(fx, page_by_page[i], 0, &cursor);
             assert_non_null(cursor);
         }
@@ -513,6 +520,52 @@ few_among_many_are_found_at_once_or_page_by_page(void **state)
     cursor = NULL;
     check_page(fx, (struct agent_filter){ .q = "red hen", .status = -1, .life = -1 }, 1, &cursor);
     assert_non_null(cursor);
+}
+
+/* n that an index finds, older than all that one page looks at. */
+static void
+make_thimbles(struct domain_fixture *fx, int n)
+{
+    const char *org = fx->by.org_text;
+
+    domain_fixture_run(
+        fx,
+        "INSERT INTO agents (id, org_id, permanent_id, name, token_hash, token_hint, created_at)"
+        " SELECT gen_random_uuid(), '%s', 'agt-' || substr(md5(n || '%s'), 1, 8),"
+        " CASE WHEN n > %d THEN 'thimble' ELSE 'other' END, sha256((n || '%s')::bytea), 'hint',"
+        " now() - n * interval '1 second' FROM generate_series(1, %d) n",
+        org, org, AGENTS_WALK, org, AGENTS_WALK + n);
+    domain_fixture_run(fx,
+                       "INSERT INTO presence (agent_id) SELECT id FROM agents"
+                       " WHERE org_id = '%s'",
+                       org);
+}
+
+static void
+as_many_as_an_index_may_find_are_found_at_once(void **state)
+{
+    struct domain_fixture *fx = *state;
+    const struct agent_filter filter = { .q = "thimble", .status = -1, .life = -1, .limit = 50 };
+    const char *cursor = NULL;
+
+    make_thimbles(fx, AGENTS_FOUND);
+    check_page(fx, filter, 50, &cursor);
+    assert_non_null(cursor);
+    assert_int_equal(walk(fx, filter, "thimble", NULL), AGENTS_FOUND);
+}
+
+static void
+more_than_an_index_may_find_are_found_page_by_page(void **state)
+{
+    struct domain_fixture *fx = *state;
+    const struct agent_filter filter = { .q = "thimble", .status = -1, .life = -1, .limit = 50 };
+    const char *cursor = NULL;
+
+    make_thimbles(fx, AGENTS_FOUND + 1);
+    check_page(fx, filter, 0, &cursor);
+    assert_non_null(cursor);
+    check_page(fx, filter, 50, &cursor);
+    assert_int_equal(walk(fx, filter, "thimble", NULL), AGENTS_FOUND + 1);
 }
 
 static void
@@ -590,6 +643,8 @@ main(void)
         domain_test(pages_show_each_agent_once_while_others_are_inserted),
         domain_test(filters_find_what_they_say),
         domain_test(few_among_many_are_found_at_once_or_page_by_page),
+        domain_test(as_many_as_an_index_may_find_are_found_at_once),
+        domain_test(more_than_an_index_may_find_are_found_page_by_page),
         domain_test(a_broken_cursor_is_refused),
         domain_test(a_retired_permanent_id_is_not_given_again),
     };

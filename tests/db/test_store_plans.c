@@ -124,6 +124,7 @@ no_page_of_a_list_reads_all_agents(void **state)
     struct domain_fixture *fx = *state;
     static const char all[] = "Seq Scan on (agents|presence)";
     static const char sorted[] = "Seq Scan on (agents|presence)|Sort";
+    static const char counted[] = "Seq Scan on agents|Index Scan using agents";
     static const char deep[] = "1700000000000000, '80000000-0000-4000-8000-000000000000'";
     static const char *const filters[] = {
         "-1, NULL, NULL, NULL, NULL, -1",    "1, NULL, NULL, NULL, NULL, -1",
@@ -148,26 +149,26 @@ no_page_of_a_list_reads_all_agents(void **state)
         check_plan(fx, "agents_list", arena_printf(mem, "%s, 51", first), true, sorted);
         check_plan(fx, "agents_list", arena_printf(mem, "%s, 51", later), true, sorted);
         for (size_t i = 0; i < COUNT(filters); i++) {
-            check_plan(fx, "agents_walk", arena_printf(mem, "%s, %s, 51", first, filters[i]), false,
+            check_plan(fx, "agents_walk",
+                       arena_printf(mem, "%s, %s, 50, '{%%bill%%}'", first, filters[i]), false,
                        all);
-            check_plan(fx, "agents_walk", arena_printf(mem, "%s, %s, 51", later, filters[i]), false,
-                       all);
+            check_plan(fx, "agents_walk", arena_printf(mem, "%s, %s, 50, '{}'", later, filters[i]),
+                       false, all);
         }
-        check_plan(fx, "agents_walk_end", arena_printf(mem, "%s, -1, 'code', '{%%bill%%}'", later),
-                   false, all);
-        for (size_t i = 0; i < COUNT(found); i++) {
-            check_plan(fx, "agents_count_found", arena_printf(mem, "%s, %s", first, found[i]),
-                       false, sorted);
-            check_plan(fx, "agents_list_found",
-                       arena_printf(mem, "%s, %s, -1, 51", first, found[i]), false, all);
-        }
+        for (size_t i = 0; i < COUNT(found); i++)
+            check_plan(fx, "agents_found", arena_printf(mem, "%s, %s, -1, 50", first, found[i]),
+                       false, all);
+        check_plan(fx, "agents_rows", arena_printf(mem, "'%s', '{%s}'", orgs[o], orgs[o]), true,
+                   all);
         for (size_t i = 0; i < COUNT(numbered); i++)
             check_plan(fx, "identities_list",
                        arena_printf(mem, "'%s', %s, 20, 20", orgs[o], numbered[i]), false, all);
         check_plan(fx, "identities_count", arena_printf(mem, "'%s'", orgs[o]), false, all);
     }
-    check_plan(fx, "market_list", "20, 9980", false, all);
-    check_plan(fx, "market_search", "20, 0, 'custom'", false, all);
+    check_plan(fx, "market_find_all", "20, 9980", true, counted);
+    check_plan(fx, "market_find_rare", "20, 0, '%walrus%'", false, all);
+    check_plan(fx, "market_find_late", "20, 0, '%custom%'", false, all);
+    check_plan(fx, "market_rows", "'{}'", true, all);
 }
 
 static void

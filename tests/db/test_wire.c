@@ -508,7 +508,9 @@ the_session_has_our_name_and_the_operators_options(void **state)
         " AND current_setting('statement_timeout') = '900ms'"
         " AND current_setting('application_name') = 'roster worker 1'"
         " AND current_setting('client_encoding') = 'UTF8'"
-        " AND current_setting('timezone') = 'UTC')::integer",
+        " AND current_setting('timezone') = 'UTC'"
+        " AND current_setting('max_parallel_workers_per_gather') = '0'"
+        " AND current_setting('jit') = 'off')::integer",
         &row,
     };
 

@@ -11,7 +11,8 @@ enum { IDP_LIMIT_MAX = 100, IDP_PAGE_MAX = 1000000 };
 #define IDP_PAGE_FIELDS(inner)                                                                     \
     { "data", LIST_AT(struct numbered_page, data), 0, .spec = (inner), .doc = "Newest first." },   \
         { "total", INT_AT(struct numbered_page, total), 0,                                         \
-          .doc = "Items on all pages, as far as 100,000." },                                       \
+          .doc = "Items on all pages, as far as 10,000; pages go on to 100,000. All agents of an " \
+                 "organization, without a filter, are counted as far as 100,000." },               \
         { "page", INT_AT(struct numbered_page, page), 0, .doc = "Which page this is, from 1." },   \
         { "limit", INT_AT(struct numbered_page, limit), 0, .doc = "Items a page." }, FIELD_LAST
 
