@@ -7,7 +7,7 @@
 
 enum {
     MARKET_MAX = 10000, /* agents that a list leads to: what is beyond is found by searching    */
-    MARKET_LATE = 2000, /* of these, those that are searched for words that many have           */
+    MARKET_LATE = 1000, /* of these, those that are searched for words that many have           */
     MARKET_WALK = 500,  /* of these, those that say how rare a word is                          */
 };
 

@@ -29,7 +29,10 @@ static const struct db_shape written_row = DB_SHAPE(struct written, written_colu
     " roster_now() - $4::bigint * interval '1 millisecond')"                                       \
     " AND e.at <= coalesce($3::timestamptz, 'infinity')"                                           \
     " AND ($5::int = -1 OR e.action = $5::int) AND ($6::int = -1 OR e.failed = ($6::int = 1))"
-#define OF_AGENT " AND e.agent_id = $7::uuid"
+/* What a list and its count read an index of their own by; the agent is the last argument. */
+#define OF_AGENT(n) " AND e.agent_id = $" #n "::uuid"
+#define OF_ACTION   " AND e.action = $5::int"
+#define OF_FAILURES " AND e.failed"
 /* The hash is looked up for what is shown only. */
 #define SELECT_EVENTS                                                                              \
     "SELECT " STORE_AUDIT_COLUMNS ", (SELECT c.hash FROM audit_chain c WHERE c.event_id = e.id)"   \
@@ -50,7 +53,26 @@ static const struct db_shape failures = DB_SHAPE(struct audit_failures, failure_
     "SELECT count(*), count(*) FILTER (WHERE ip = $1::text) FROM audit_events WHERE " about        \
     " AND action = 11 AND at > clock_timestamp() - interval '1 minute'"
 
-enum { INSERT, LIST, LIST_OF_AGENT, COUNT_ALL, COUNT_OF_AGENT, FIND, FAILURES, FAILURES_OF_AGENT };
+#define LIST_WITH(name, also)                                                                      \
+    {                                                                                              \
+        name, SELECT_PAGE FILTER also PAGE, &store_audit_event_row                                 \
+    }
+#define COUNT_WITH(name, also)                                                                     \
+    {                                                                                              \
+        name,                                                                                      \
+            "SELECT count(*) FROM (SELECT FROM audit_events e" FILTER also " LIMIT 10000) found",  \
+            &store_number_row                                                                      \
+    }
+
+enum by { BY_TIME, BY_AGENT, BY_ACTION, BY_FAILURE, BY_COUNT };
+enum {
+    LIST,
+    COUNT_ALL = LIST + BY_COUNT,
+    INSERT = COUNT_ALL + BY_COUNT,
+    FIND,
+    FAILURES,
+    FAILURES_OF_AGENT
+};
 
 /* clang-format off */
 const struct stmt store_audit_stmts[] = {
@@ -58,17 +80,14 @@ const struct stmt store_audit_stmts[] = {
         "SELECT audit_append($1::uuid, $2::uuid, $3::uuid, $4::smallint, $5::boolean, $6::text,"
         " $7::text, $8::json)",
         &written_row },
-    [LIST] = { "audit_list", SELECT_PAGE FILTER PAGE, &store_audit_event_row },
-    /* A statement of its own: it reads the index by agent. */
-    [LIST_OF_AGENT] = { "audit_list_of_agent",
-        SELECT_PAGE FILTER " AND e.agent_id = $9::uuid" PAGE,
-        &store_audit_event_row },
-    [COUNT_ALL] = { "audit_count",
-        "SELECT count(*) FROM (SELECT FROM audit_events e" FILTER " LIMIT 10000) found",
-        &store_number_row },
-    [COUNT_OF_AGENT] = { "audit_count_of_agent",
-        "SELECT count(*) FROM (SELECT FROM audit_events e" FILTER OF_AGENT " LIMIT 10000) found",
-        &store_number_row },
+    [LIST + BY_TIME] = LIST_WITH("audit_list", ""),
+    [LIST + BY_AGENT] = LIST_WITH("audit_list_of_agent", OF_AGENT(9)),
+    [LIST + BY_ACTION] = LIST_WITH("audit_list_of_action", OF_ACTION),
+    [LIST + BY_FAILURE] = LIST_WITH("audit_list_of_failures", OF_FAILURES),
+    [COUNT_ALL + BY_TIME] = COUNT_WITH("audit_count", ""),
+    [COUNT_ALL + BY_AGENT] = COUNT_WITH("audit_count_of_agent", OF_AGENT(7)),
+    [COUNT_ALL + BY_ACTION] = COUNT_WITH("audit_count_of_action", OF_ACTION),
+    [COUNT_ALL + BY_FAILURE] = COUNT_WITH("audit_count_of_failures", OF_FAILURES),
     [FIND] = { "audit_find",
         SELECT_EVENTS "audit_events e WHERE e.id = $1::uuid"
         " AND e.org_id = coalesce($2::uuid, e.org_id)"
@@ -110,6 +129,17 @@ store_audit_failures(struct db_tx *tx, const char *agent, const char *ip, struct
     DB_TEXT((filter)->org_id), DB_TIME((filter)->from), DB_TIME((filter)->to), DB_INT(kept_ms),    \
         DB_INT((filter)->action), DB_INT((filter)->outcome)
 
+/* Which index has the least to read through. */
+static enum by
+index_for(const struct audit_filter *filter)
+{
+    if (filter->agent_id != NULL)
+        return BY_AGENT;
+    if (filter->action != -1)
+        return BY_ACTION;
+    return filter->outcome == 1 ? BY_FAILURE : BY_TIME;
+}
+
 struct list *
 store_audit_list(struct db_tx *tx, const struct audit_filter *filter, int64_t kept_ms,
                  struct arena *mem, struct err *err)
@@ -117,10 +147,10 @@ store_audit_list(struct db_tx *tx, const struct audit_filter *filter, int64_t ke
     const struct db_arg args[] = { FILTER_ARGS(filter, kept_ms), DB_INT(filter->limit),
                                    DB_INT(store_offset(filter->page, filter->limit, NUMBERED_MAX)),
                                    DB_TEXT(filter->agent_id) };
-    bool all = filter->agent_id == NULL;
+    enum by by = index_for(filter);
 
-    return store_all(tx, &store_audit_stmts[all ? LIST : LIST_OF_AGENT],
-                     (struct db_args){ args, COUNT(args) - all }, mem, err);
+    return store_all(tx, &store_audit_stmts[LIST + (int)by],
+                     (struct db_args){ args, COUNT(args) - (by != BY_AGENT) }, mem, err);
 }
 
 int64_t
@@ -128,9 +158,10 @@ store_audit_count(struct db_tx *tx, const struct audit_filter *filter, int64_t k
                   struct arena *mem, struct err *err)
 {
     const struct db_arg args[] = { FILTER_ARGS(filter, kept_ms), DB_TEXT(filter->agent_id) };
-    bool all = filter->agent_id == NULL;
-    return store_number(tx, &store_audit_stmts[all ? COUNT_ALL : COUNT_OF_AGENT],
-                        (struct db_args){ args, COUNT(args) - all }, mem, err);
+    enum by by = index_for(filter);
+
+    return store_number(tx, &store_audit_stmts[COUNT_ALL + (int)by],
+                        (struct db_args){ args, COUNT(args) - (by != BY_AGENT) }, mem, err);
 }
 
 struct audit_event *

@@ -61,13 +61,13 @@ const struct stmt store_market_stmts[] = {
     /* Among the newest only: no index knows where the others are, or it knows of too many. */
     [FIND_LATE] = { "market_find_late",
         "WITH m AS MATERIALIZED (SELECT a.id, a.created_at FROM (SELECT a.*" PUBLIC NEWEST
-        " LIMIT 2000) a WHERE true" MATCHES ")" FOUND,
+        " LIMIT 1000) a WHERE true" MATCHES ")" FOUND,
         &found_row },
     STMT_END,
 };
 /* clang-format on */
 
-_Static_assert(MARKET_MAX == 10000 && MARKET_LATE == 2000 && MARKET_WALK == 500,
+_Static_assert(MARKET_MAX == 10000 && MARKET_LATE == 1000 && MARKET_WALK == 500,
                "the statements have them as literals");
 
 struct card *

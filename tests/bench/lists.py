@@ -67,6 +67,7 @@ def fill(registry, n):
     registry.sql("VACUUM ANALYZE agents")
     for table in ("presence", "calls", "audit_events", "organizations"):
         registry.sql("VACUUM ANALYZE " + table)
+    registry.sql("CHECKPOINT")  # of what was filled in nothing is left to be written
 
 
 def late_cursor(registry):
@@ -106,6 +107,7 @@ PAGES = [
     ("audit: first page", "/api/v1/audit?limit=50", 50),
     ("audit: action, frequent", "/api/v1/audit?limit=50&action=token.issued", 50),
     ("audit: action, rare", "/api/v1/audit?limit=50&action=agent.decommissioned", 20),
+    ("audit: failures", "/api/v1/audit?limit=50&outcome=failure", 20),
 ]
 
 

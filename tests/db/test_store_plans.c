@@ -172,6 +172,30 @@ no_page_of_a_list_reads_all_agents(void **state)
 }
 
 static void
+rare_events_are_found_without_reading_the_audit_log(void **state)
+{
+    struct domain_fixture *fx = *state;
+    const char *org = fx->by.org_text;
+    static const char all[] = "Seq Scan on audit_events|audit_events_page|Sort";
+    char *of_action = arena_printf(fx->u.mem, "'%s', NULL, NULL, 86400000, 2, -1", org);
+    char *of_failures = arena_printf(fx->u.mem, "'%s', NULL, NULL, 86400000, -1, 1", org);
+
+    domain_fixture_run(fx,
+                       "INSERT INTO audit_events (id, at, org_id, action, failed, ip, user_agent,"
+                       " metadata) SELECT gen_random_uuid(), now() - n * interval '1 second', '%s',"
+                       " CASE WHEN n %% 997 = 0 THEN 2 ELSE 5 END, n %% 991 = 0, '', '', '{}'"
+                       " FROM generate_series(1, 8000) n",
+                       org);
+    domain_fixture_run(fx, "ANALYZE audit_events");
+    check_plan(fx, "audit_list_of_action", arena_printf(fx->u.mem, "%s, 50, 0", of_action), true,
+               all);
+    check_plan(fx, "audit_count_of_action", of_action, true, all);
+    check_plan(fx, "audit_list_of_failures", arena_printf(fx->u.mem, "%s, 50, 0", of_failures),
+               true, all);
+    check_plan(fx, "audit_count_of_failures", of_failures, true, all);
+}
+
+static void
 a_large_fleet_is_not_read_to_find_a_few(void **state)
 {
     struct domain_fixture *fx = *state;
@@ -213,6 +237,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        domain_test(rare_events_are_found_without_reading_the_audit_log),
         domain_test(a_large_fleet_is_not_read_to_find_a_few),
         domain_test(no_page_of_a_list_reads_all_agents),
         domain_test(a_heartbeat_leaves_the_row_in_its_page),

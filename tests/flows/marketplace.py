@@ -204,7 +204,7 @@ class Many(Market):
         frequent = self.nobody.get(ROOT + "?search=many&limit=3").json
         # All have both words, nobody in this order.
         self.assertEqual(self.nobody.get(ROOT + "?search=read%20team").json["total"], 0)
-        self.assertEqual(frequent["total"], 2000)
+        self.assertEqual(frequent["total"], 1000)
         self.assertEqual([c["owner"] for c in frequent["data"]], ["team 1", "team 2", "team 3"])
         plan = self.daemon.psql(
             "EXPLAIN SELECT id FROM (SELECT a.id, a.created_at FROM agents a"

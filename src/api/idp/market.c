@@ -109,7 +109,7 @@ const struct route idp_market_routes[] = {
       .ok = 200,
       .doc = "Active agents that their owners have made public, of active organizations. The "
              "newest 10,000 are listed and counted. Words that many of them have are searched "
-             "for among the newest 2,000." },
+             "for among the newest 1,000." },
     { "GET", "/api/v1/marketplace/agents/{agentId}", get_card, "getMarketplaceAgent",
       "Read one public agent", PUBLIC, .args = idp_agent_args, .out = &detail_spec, .ok = 200,
       .fails = { ERR_AGENT_NOT_FOUND } },
