@@ -10,7 +10,7 @@
 struct combined {
     struct combined *next; /* NULL ends what is to be done together */
     pthread_cond_t woken;
-    bool done;
+    bool taken, done;
 };
 
 /* Does what all n of the chain want. arg is that of the thread that does it; the others wait, so
@@ -19,12 +19,14 @@ typedef void combine_fn(struct combined *first, size_t n, void *arg);
 
 struct combiner;
 
-struct combiner *combiner_new(combine_fn *work);
+/* most: how many threads may work at the same time; each but the first begins when a crowd waits.
+ */
+struct combiner *combiner_new(combine_fn *work, int most, size_t crowd);
 void combiner_free(struct combiner *combiner);
 
 /* Returns when work was done for one: in this thread, together with all that wait by then, or in
- * another. It runs in one thread at a time, and who comes meanwhile waits for the next run: no
- * longer than two runs take, so work must have a deadline of its own. */
+ * another. Who comes while it runs waits for the next run, no longer than two runs take: so work
+ * must have a deadline of its own. */
 void combiner_run(struct combiner *combiner, struct combined *one, void *arg);
 
 #endif

@@ -10,15 +10,18 @@ struct combiner {
     pthread_mutex_t lock;
     struct combined *first, **end; /* who waits */
     size_t n;
-    bool working;
+    int runs, most;
+    size_t crowd;
 };
 
 struct combiner *
-combiner_new(combine_fn *work)
+combiner_new(combine_fn *work, int most, size_t crowd)
 {
     struct combiner *combiner = must(calloc(1, sizeof *combiner));
 
     combiner->work = work;
+    combiner->most = most;
+    combiner->crowd = crowd;
     combiner->end = &combiner->first;
     pthread_mutex_init(&combiner->lock, NULL);
     return combiner;
@@ -43,17 +46,27 @@ work_for_all(struct combiner *combiner, void *arg)
     combiner->first = NULL;
     combiner->n = 0;
     combiner->end = &combiner->first;
-    combiner->working = true;
+    for (struct combined *one = first; one != NULL; one = one->next)
+        one->taken = true;
+    combiner->runs++;
     pthread_mutex_unlock(&combiner->lock);
     combiner->work(first, n, arg);
     pthread_mutex_lock(&combiner->lock);
-    combiner->working = false;
+    combiner->runs--;
     for (struct combined *one = first; one != NULL; one = one->next) {
         one->done = true;
         pthread_cond_signal(&one->woken);
     }
     if (combiner->first != NULL)
         pthread_cond_signal(&combiner->first->woken);
+}
+
+/* Whether those that wait may be worked for. */
+static bool
+may_run(const struct combiner *combiner)
+{
+    return combiner->runs == 0 ||
+           (combiner->runs < combiner->most && combiner->n >= combiner->crowd);
 }
 
 void
@@ -65,7 +78,7 @@ combiner_run(struct combiner *combiner, struct combined *one, void *arg)
     *combiner->end = one;
     combiner->end = &one->next;
     combiner->n++;
-    while (combiner->working && !one->done)
+    while (!one->done && (one->taken || !may_run(combiner)))
         pthread_cond_wait(&one->woken, &combiner->lock);
     if (!one->done)
         work_for_all(combiner, arg);

@@ -6,7 +6,11 @@
 
 #include <assert.h>
 
-enum { PERMANENT_TRIES = 5 };
+enum {
+    PERMANENT_TRIES = 5,
+    AT_ONCE = 2, /* statements: one waits for the disk while the other is worked on */
+    CROWD = 4,   /* which the second is worth                                       */
+};
 
 struct registration {
     struct combined link; /* first */
@@ -65,7 +69,7 @@ insert_all(struct combined *chain, size_t n, void *arg)
 struct combiner *
 agents_registrations(void)
 {
-    return combiner_new(insert_all);
+    return combiner_new(insert_all, AT_ONCE, CROWD);
 }
 
 /* ---- one ---- */

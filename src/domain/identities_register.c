@@ -59,7 +59,9 @@ insert_all(struct combined *first, size_t n, void *arg)
 struct combiner *
 identities_registrations(void)
 {
-    return combiner_new(insert_all);
+    /* One at a time: two would wait for each other in the database, if it is the same organization.
+     */
+    return combiner_new(insert_all, 1, 1);
 }
 
 /* ---- one alone ---- */

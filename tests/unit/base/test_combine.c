@@ -57,7 +57,7 @@ wish_often(void *arg)
 static void
 each_wish_is_granted_once_and_only_one_thread_works(void **state)
 {
-    struct combiner *combiner = combiner_new(grant);
+    struct combiner *combiner = combiner_new(grant, 1, 1);
     struct wisher wishers[THREADS];
     pthread_t threads[THREADS];
     int worked = 0;
@@ -117,7 +117,7 @@ static void
 who_comes_meanwhile_is_served_together(void **state)
 {
     enum { ROUNDS = 1000 };
-    struct combiner *combiner = combiner_new(count_chain);
+    struct combiner *combiner = combiner_new(count_chain, 1, 1);
     int fewest = THREADS;
 
     (void)state;
@@ -139,12 +139,74 @@ who_comes_meanwhile_is_served_together(void **state)
     combiner_free(combiner);
 }
 
+/* Two may work when a crowd waits, never three. */
+enum { CROWD = 3 };
+
+struct gate {
+    pthread_mutex_t lock;
+    int inside, crowds, most_inside, small; /* small: two inside, and neither of them a crowd */
+};
+
+static void
+pass(struct combined *first, size_t n, void *arg)
+{
+    struct gate *gate = arg;
+
+    (void)first;
+    pthread_mutex_lock(&gate->lock);
+    gate->inside++;
+    gate->crowds += n >= CROWD;
+    gate->small += gate->inside > 1 && gate->crowds == 0;
+    if (gate->inside > gate->most_inside)
+        gate->most_inside = gate->inside;
+    pthread_mutex_unlock(&gate->lock);
+    sched_yield();
+    pthread_mutex_lock(&gate->lock);
+    gate->inside--;
+    gate->crowds -= n >= CROWD;
+    pthread_mutex_unlock(&gate->lock);
+}
+
+struct passer {
+    struct combiner *combiner;
+    struct gate *gate;
+};
+
+static void *
+pass_often(void *arg)
+{
+    struct passer *me = arg;
+    struct combined one;
+
+    for (int i = 0; i < EACH; i++)
+        combiner_run(me->combiner, &one, me->gate);
+    return NULL;
+}
+
+static void
+a_second_run_begins_only_when_a_crowd_waits_and_a_third_never(void **state)
+{
+    struct gate gate = { .lock = PTHREAD_MUTEX_INITIALIZER };
+    struct passer passer = { combiner_new(pass, 2, CROWD), &gate };
+    pthread_t threads[THREADS];
+
+    (void)state;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, pass_often, &passer), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(gate.most_inside, 2);
+    assert_int_equal(gate.small, 0);
+    combiner_free(passer.combiner);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_wish_is_granted_once_and_only_one_thread_works),
         cmocka_unit_test(who_comes_meanwhile_is_served_together),
+        cmocka_unit_test(a_second_run_begins_only_when_a_crowd_waits_and_a_third_never),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
