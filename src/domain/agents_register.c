@@ -59,11 +59,14 @@ insert_all(struct combined *chain, size_t n, void *arg)
         fresh[i++] = &one->fresh;
     if (store_agents_insert(db_single(u->db), fresh, n, u->mem, &err))
         return;
-    for (struct registration *one = first; one != NULL; one = next_of(one))
+    for (struct registration *one = first; one != NULL; one = next_of(one)) {
         if (err.code == ERR_DATABASE_UNAVAILABLE)
             one->err = err;
         else
             insert_alone(u, one);
+        if (one->err.code == ERR_DATABASE_UNAVAILABLE)
+            err = one->err;
+    }
 }
 
 struct combiner *

@@ -1,5 +1,6 @@
 """What the kernel says of processes and of the machine: CPU, memory, idle time."""
 import os
+import random
 import socket
 
 TICK_US = 1000000 // os.sysconf("SC_CLK_TCK")
@@ -58,9 +59,18 @@ def idle_and_all():
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that no outgoing connection takes, so that a server may be started on it again."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        first_outgoing = int(f.read().split()[0])
+    while True:
+        port = random.randrange(10000, first_outgoing)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+        return port
 
 
 class Usage:
