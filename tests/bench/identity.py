@@ -75,6 +75,7 @@ def token(runs, folder, keep):
     registry = keep(Registry(health__enabled="no", cache__tokens="64"))
     no_caps(registry)
     client = client_of(registry)
+    token_of(registry, client)  # the first one waits for a key to be made
     basic = base64.b64encode(":".join(client).encode()).decode()
 
     def ask(s, check):
