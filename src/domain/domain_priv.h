@@ -32,6 +32,9 @@ struct page *cursor_page(const struct list *rows, int64_t limit, struct arena *m
 
 /* --- identities.c --- */
 
+/* Whether the caller reaches all organizations. */
+bool identities_by_operator(const struct unit *u);
+
 /* What the audit log says of an agent that /api/v1 made or changed. */
 struct audit_entry identities_event(enum audit_action action, const struct identity *identity,
                                     struct arena *mem);

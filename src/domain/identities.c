@@ -14,12 +14,6 @@ const char *const identity_type_words[] = { "screener",  "classifier", "orchestr
                                             "monitor",   "custom",     NULL };
 const char *const identity_env_words[] = { "development", "staging", "production", NULL };
 
-static bool
-is_operator(const struct unit *u)
-{
-    return (u->by->scopes & SCOPE_ADMIN_ORGS) != 0;
-}
-
 /* The unit of an operator who acts inside another organization. */
 struct acting {
     struct unit unit;
@@ -39,9 +33,15 @@ act_in(struct unit *u, const char *org, struct acting *acting)
 /* ---- reading ---- */
 
 bool
+identities_by_operator(const struct unit *u)
+{
+    return (u->by->scopes & SCOPE_ADMIN_ORGS) != 0;
+}
+
+bool
 identities_reach(const struct unit *u, const char *org, const char *id, struct err *err)
 {
-    bool foreign = org != NULL && strcmp(org, u->by->org_text) != 0 && !is_operator(u);
+    bool foreign = org != NULL && strcmp(org, u->by->org_text) != 0 && !identities_by_operator(u);
 
     if (org != NULL && !foreign)
         return true;

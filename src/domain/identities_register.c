@@ -3,7 +3,6 @@
 #include "domain/identities.h"
 
 #include "domain_priv.h"
-#include "model/scope.h"
 #include "store/identities.h"
 
 #include <string.h>
@@ -131,7 +130,7 @@ register_alone(struct unit *u, struct identity_new *fresh, struct identity *iden
 static const char *
 org_of(struct unit *u, const struct identity_draft *draft)
 {
-    if (draft->org_id == NULL || (u->by->scopes & SCOPE_ADMIN_ORGS) == 0)
+    if (draft->org_id == NULL || !identities_by_operator(u))
         return u->by->org_text;
     return strcmp(draft->org_id, "org_system") == 0 ? ORG_SYSTEM_ID : draft->org_id;
 }
