@@ -196,12 +196,6 @@ print_addresses(const struct dev *dev, const char *url)
     fflush(stdout);
 }
 
-static void
-drop_json(void *value)
-{
-    json_decref(value);
-}
-
 static bool
 on_ready(void *arg)
 {
@@ -217,8 +211,8 @@ on_ready(void *arg)
         return false;
     ready.api_key = dev->api_key;
     ready.organization_id = dev->org_id;
-    json_t *value = arena_own(dev->mem, spec_write(&ready_spec, &ready, VIEW_FULL), drop_json);
-    if (!dev_home_ready(&dev->home, arena_printf(dev->mem, "%s\n", json_text(value, 0, dev->mem))))
+    const char *text = spec_text(&ready_spec, &ready, VIEW_FULL, dev->mem);
+    if (!dev_home_ready(&dev->home, arena_printf(dev->mem, "%s\n", text)))
         return false;
     print_addresses(dev, ready.url);
     return true;

@@ -120,12 +120,6 @@ is_text(const char *text, size_t n)
     return length > 0;
 }
 
-static void
-drop_json(void *value)
-{
-    json_decref(value);
-}
-
 static const char *
 text_or_null(const char *bytes, size_t n, struct arena *mem)
 {
@@ -150,8 +144,7 @@ put_answer(const struct echo_request *rq, struct buf *body, struct buf *out)
         buf_text(out, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
         return;
     }
-    json_t *value = arena_own(mem, spec_write(&echoed_spec, &echoed, VIEW_FULL), drop_json);
-    const char *text = json_text(value, 0, mem);
+    const char *text = spec_text(&echoed_spec, &echoed, VIEW_FULL, mem);
     buf_printf(out,
                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
                strlen(text) + 1);

@@ -18,12 +18,6 @@ close_db(void *db)
     db_close(db);
 }
 
-static void
-drop_json(void *value)
-{
-    json_decref(value);
-}
-
 static const char *
 conninfo_of(struct cli *cli, int *code)
 {
@@ -141,19 +135,15 @@ instance_open_whole(struct cli *cli, struct instance *instance, int *code)
 void
 instance_print(const struct cli *cli, const struct spec *spec, const void *thing)
 {
-    json_t *value = arena_own(cli->mem, spec_write(spec, thing, VIEW_FULL), drop_json);
-
-    puts(json_text(value, 0, cli->mem));
+    puts(spec_text(spec, thing, VIEW_FULL, cli->mem));
 }
 
 void
 instance_print_list(const struct cli *cli, const struct spec *spec, const struct list *list)
 {
     putchar('[');
-    for (size_t i = 0; i < list->n; i++) {
-        json_t *value = arena_own(cli->mem, spec_write(spec, list->v[i], VIEW_FULL), drop_json);
-        printf("%s%s", i > 0 ? "," : "", json_text(value, 0, cli->mem));
-    }
+    for (size_t i = 0; i < list->n; i++)
+        printf("%s%s", i > 0 ? "," : "", spec_text(spec, list->v[i], VIEW_FULL, cli->mem));
     puts("]");
 }
 

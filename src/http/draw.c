@@ -20,9 +20,10 @@ draw_json(struct arena *mem, json_t *json, size_t *size)
 }
 
 static void
-put_json(struct request *rq, json_t *json)
+put_json(struct request *rq, const char *text)
 {
-    rq->reply.bytes = draw_json(rq->mem, json, &rq->reply.size);
+    rq->reply.bytes = text;
+    rq->reply.size = strlen(text);
     rq->reply.type = "application/json";
 }
 
@@ -60,7 +61,7 @@ draw_out(struct request *rq)
     if (rq->reply.status == 0)
         rq->reply.status = rq->route->ok;
     if (rq->reply.bytes == NULL && rq->out != NULL && rq->route->out != NULL)
-        put_json(rq, spec_write(rq->route->out, rq->out, VIEW_FULL));
+        put_json(rq, spec_text(rq->route->out, rq->out, VIEW_FULL, rq->mem));
     if (rq->reply.bytes == NULL)
         rq->reply.bytes = "";
     if (rq->etag > 0)
@@ -71,7 +72,7 @@ char *
 draw_kept(struct request *rq)
 {
     assert(rq->out != NULL && rq->route->out != NULL);
-    json_t *kept = spec_write(rq->route->out, rq->out, VIEW_KEPT);
+    json_t *kept = spec_tree(rq->route->out, rq->out, VIEW_KEPT);
 
     for (const struct field *f = rq->route->out->fields; f->key != NULL; f++)
         if ((f->flags & F_SECRET) != 0 && json_is_null(json_object_get(kept, f->key)))
@@ -182,7 +183,7 @@ draw_error(struct request *rq)
         wait = 1;
     if (wait > 0)
         reply_header(rq, "Retry-After", arena_printf(rq->mem, "%u", wait));
-    put_json(rq, rq->dialect->error(&rq->err, rq->id));
+    put_json(rq, draw_json(rq->mem, rq->dialect->error(&rq->err, rq->id), NULL));
 }
 
 bool

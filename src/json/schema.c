@@ -1,4 +1,4 @@
-/* The published half of the rows: what spec_read enforces and spec_write draws, as JSON Schema. */
+/* The published half of the rows: what spec_read enforces and spec_text draws, as JSON Schema. */
 #include "json/schema.h"
 
 #include "base/must.h"

@@ -2,7 +2,7 @@
  * back longer than it was; here every real takes the fewest digits that read back the same. */
 #include "json/text.h"
 
-#include "base/buf.h"
+#include "json_priv.h"
 
 #include <assert.h>
 #include <math.h>
@@ -10,9 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIGITS_MAX = 17, REAL_MAX = 32 };
-
-static bool write_value(struct buf *out, json_t *value);
+enum { DIGITS_MAX = 17, REAL_MAX = 32, INTEGER_MAX = 20 };
 
 static size_t
 plain_size(const char *text)
@@ -39,8 +37,8 @@ write_plain(struct buf *out, const char *text, size_t n)
     return true;
 }
 
-static bool
-write_text(struct buf *out, const char *text)
+bool
+text_put_string(struct buf *out, const char *text)
 {
     static const char marks[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
     size_t plain = plain_size(text);
@@ -59,6 +57,22 @@ write_text(struct buf *out, const char *text)
         text++;
     }
     return ok && buf_put(out, "\"", 1);
+}
+
+bool
+text_put_integer(struct buf *out, long long number)
+{
+    char digits[INTEGER_MAX], *at = digits + sizeof digits;
+    unsigned long long rest = (unsigned long long)number;
+
+    if (number < 0)
+        rest = 0 - rest;
+    do
+        *--at = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (number < 0)
+        *--at = '-';
+    return buf_put(out, at, (size_t)(digits + sizeof digits - at));
 }
 
 /* The fewest digits that read back as real: text "d.ddde±xx". Returns how many digits. */
@@ -106,8 +120,8 @@ write_object(struct buf *out, json_t *object)
         return false;
     json_object_foreach(object, key, value)
     {
-        if (!buf_text(out, comma) || !write_text(out, key) || !buf_put(out, ":", 1) ||
-            !write_value(out, value))
+        if (!buf_text(out, comma) || !text_put_string(out, key) || !buf_put(out, ":", 1) ||
+            !text_put_value(out, value))
             return false;
         comma = ",";
     }
@@ -123,12 +137,12 @@ write_array(struct buf *out, json_t *array)
     if (!buf_put(out, "[", 1))
         return false;
     json_array_foreach(array, i, value) if ((i > 0 && !buf_put(out, ",", 1)) ||
-                                            !write_value(out, value)) return false;
+                                            !text_put_value(out, value)) return false;
     return buf_put(out, "]", 1);
 }
 
-static bool
-write_value(struct buf *out, json_t *value)
+bool
+text_put_value(struct buf *out, json_t *value)
 {
     switch (json_typeof(value)) {
     case JSON_OBJECT:
@@ -136,9 +150,9 @@ write_value(struct buf *out, json_t *value)
     case JSON_ARRAY:
         return write_array(out, value);
     case JSON_STRING:
-        return write_text(out, json_string_value(value));
+        return text_put_string(out, json_string_value(value));
     case JSON_INTEGER:
-        return buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return text_put_integer(out, json_integer_value(value));
     case JSON_REAL:
         return write_real(out, json_real_value(value));
     case JSON_TRUE:
@@ -160,7 +174,7 @@ json_text(json_t *value, size_t max, struct arena *mem)
 
     assert(value != NULL);
     buf_init(&out, max);
-    if (write_value(&out, value))
+    if (text_put_value(&out, value))
         text = arena_textn(mem, buf_bytes(&out), buf_size(&out));
     buf_done(&out);
     return text;

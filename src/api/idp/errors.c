@@ -81,7 +81,7 @@ idp_error(const struct err *err, const char *request_id)
     bool invalid = strcmp(word, "VALIDATION_ERROR") == 0;
     const struct drawn_error drawn = { word, invalid ? err_text(ERR_VALIDATION_ERROR) : err->reason,
                                        NULL, request_id };
-    json_t *body = spec_write(&idp_error_spec, &drawn, VIEW_FULL);
+    json_t *body = spec_tree(&idp_error_spec, &drawn, VIEW_FULL);
     json_t *details = details_of(err);
 
     if (json_object_size(details) > 0)

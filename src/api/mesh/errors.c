@@ -58,7 +58,7 @@ json_t *
 mesh_error(const struct err *err, const char *request_id)
 {
     const struct drawn_error drawn = { false, err->reason, mesh_word(err->code), NULL, request_id };
-    json_t *body = spec_write(&mesh_error_spec, &drawn, VIEW_FULL);
+    json_t *body = spec_tree(&mesh_error_spec, &drawn, VIEW_FULL);
     json_t *details = details_of(err);
 
     if (json_object_size(details) > 0)

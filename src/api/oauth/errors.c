@@ -62,7 +62,7 @@ oauth_error(const struct err *err, const char *request_id)
 {
     const char *word = oauth_word(err->code);
     const struct drawn_error drawn = { word, err->reason, word, request_id };
-    json_t *body = spec_write(&oauth_error_spec, &drawn, VIEW_FULL);
+    json_t *body = spec_tree(&oauth_error_spec, &drawn, VIEW_FULL);
 
     draw_facts(body, err);
     if (err->code == ERR_TIER_LIMIT_EXCEEDED)

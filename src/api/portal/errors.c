@@ -26,7 +26,7 @@ portal_error(const struct err *err, const char *request_id)
 {
     const struct drawn_error drawn = { err->reason, err_name(err->code), request_id,
                                        err->field[0] == '\0' ? NULL : err->field };
-    json_t *body = spec_write(&portal_error_spec, &drawn, VIEW_FULL);
+    json_t *body = spec_tree(&portal_error_spec, &drawn, VIEW_FULL);
 
     draw_facts(body, err);
     return body;

@@ -166,7 +166,7 @@ static void
 an_owner_sees_everything_but_the_key(void **state)
 {
     struct agent agent = sample();
-    json_t *drawn = arena_own(*state, spec_write(&portal_agent_spec, &agent, VIEW_FULL), drop);
+    json_t *drawn = arena_own(*state, spec_tree(&portal_agent_spec, &agent, VIEW_FULL), drop);
 
     assert_null(json_object_get(drawn, "endpoint_api_key"));
     assert_null(json_object_get(drawn, "token"));
@@ -189,8 +189,8 @@ a_token_is_drawn_once_and_null_in_what_is_kept(void **state)
     struct agent agent = sample();
 
     agent.token = "tk_secret";
-    json_t *full = arena_own(*state, spec_write(&portal_agent_spec, &agent, VIEW_FULL), drop);
-    json_t *kept = arena_own(*state, spec_write(&portal_agent_spec, &agent, VIEW_KEPT), drop);
+    json_t *full = arena_own(*state, spec_tree(&portal_agent_spec, &agent, VIEW_FULL), drop);
+    json_t *kept = arena_own(*state, spec_tree(&portal_agent_spec, &agent, VIEW_KEPT), drop);
 
     assert_string_equal(json_string_value(json_object_get(full, "token")), "tk_secret");
     assert_true(json_is_null(json_object_get(kept, "token")));
@@ -203,7 +203,7 @@ an_agent_sees_the_documented_members_of_itself(void **state)
                                            "status",      "is_public",      "is_revoked",
                                            "is_archived", "last_heartbeat", "created_at" };
     struct agent agent = sample();
-    json_t *drawn = arena_own(*state, spec_write(&portal_me_spec, &agent, VIEW_FULL), drop);
+    json_t *drawn = arena_own(*state, spec_tree(&portal_me_spec, &agent, VIEW_FULL), drop);
 
     for (size_t i = 0; i < COUNT(members); i++)
         assert_non_null(json_object_get(drawn, members[i]));

@@ -201,7 +201,7 @@ what_set_it_off_follows_from_the_reason(void **state)
                                       .permanent_id = "agt-0a1b2c3d",
                                       .reason = cases[i].reason };
         json_t *drawn =
-            spec_write(&portal_transition_spec, portal_transition_of(&t, b->rq.mem), VIEW_FULL);
+            spec_tree(&portal_transition_spec, portal_transition_of(&t, b->rq.mem), VIEW_FULL);
 
         assert_string_equal(json_string_value(json_object_get(drawn, "trigger")), cases[i].trigger);
         assert_true(json_is_null(json_object_get(drawn, "http_status")));
