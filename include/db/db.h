@@ -60,8 +60,9 @@ struct db_options {
                                  unit (a transaction, a single statement) without a deadline   */
     _Atomic int64_t *reached; /* clock_ms of the last connecting, shared by the handles of one
                                  server; NULL: this handle is told nothing by others       */
-    bool generic;             /* one plan for each statement, whatever its values: for those that
-                                 always touch the rows that they are given, by their keys      */
+    bool by_key;              /* one plan for each statement, whatever its values, that finds its
+                                 rows one by one in an index, in the order of the arrays: for
+                                 those that are given the keys of all that they touch          */
 };
 
 /* A handle that connects when first used, and again when the connection is lost: with pauses

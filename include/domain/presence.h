@@ -28,9 +28,10 @@ struct beat_row {
     int64_t last_heartbeat; /* ms since 1970                                    */
 };
 
-/* Applies a batch in one transaction: rows (at most one for each agent, in id order: it sorts them)
- * update presence, and a transition row is written for each real change of state; the cache learns
- * the states. All or nothing. */
+/* Applies a batch: rows (at most one for each agent, in id order: it sorts them) update presence,
+ * and a transition row is written for each real change of state; the cache learns the states. Two
+ * transactions, the second for those whose state changes, if there are any: when it fails, the
+ * others are kept, and applied. More than one row needs a connection that goes by keys. */
 bool presence_apply(struct unit *u, struct beat_row *rows, size_t n, struct err *err) MUST_CHECK;
 
 /* Marks that a node is up and can take heartbeats; to be called every mark_ms. When nobody did for

@@ -134,7 +134,11 @@ server_settings(const struct db *db, char *out, size_t size)
                      " -c client_connection_check_interval=1000 -c timezone=UTC"
                      " -c bytea_output=hex -c max_parallel_workers_per_gather=0 -c jit=off%s %s",
                      ms - ms / 10, ms / 2 + 1, 2 * ms,
-                     db->options.generic ? " -c plan_cache_mode=force_generic_plan" : "", theirs);
+                     db->options.by_key
+                         ? " -c plan_cache_mode=force_generic_plan -c enable_hashjoin=off"
+                           " -c enable_mergejoin=off -c enable_seqscan=off"
+                         : "",
+                     theirs);
     PQconninfoFree(parts);
     return n > 0 && (size_t)n < size;
 }

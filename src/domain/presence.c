@@ -78,8 +78,6 @@ forget_agents(struct cache *cache, const struct beat_row *rows, size_t n)
 static void
 put_results(struct beat_row *rows, size_t n, const struct list *changed)
 {
-    for (size_t i = 0; i < n; i++)
-        rows[i].applied = false;
     for (size_t i = 0; i < changed->n; i++) {
         const struct presence_now *now = changed->v[i];
         struct beat_row key = { .agent = now->agent };
@@ -91,15 +89,15 @@ put_results(struct beat_row *rows, size_t n, const struct list *changed)
     }
 }
 
-bool
-presence_apply(struct unit *u, struct beat_row *rows, size_t n, struct err *err)
-{
-    if (n == 0)
-        return true;
-    qsort(rows, n, sizeof *rows, by_agent);
+typedef struct list *apply_fn(struct db_tx *tx, const struct presence_batch *batch,
+                              struct arena *mem, struct err *err);
 
+static bool
+apply(struct unit *u, apply_fn *store, struct beat_row *rows, size_t n, struct err *err)
+{
     struct presence_batch batch = batch_of(u, rows, n);
-    const struct list *changed = store_presence_apply(db_single(u->db), &batch, u->mem, err);
+    const struct list *changed = store(db_single(u->db), &batch, u->mem, err);
+
     if (changed == NULL) {
         if (is_outcome_unknown(err))
             forget_agents(u->core->cache, rows, n);
@@ -108,6 +106,31 @@ presence_apply(struct unit *u, struct beat_row *rows, size_t n, struct err *err)
     set_states(u->core->cache, changed);
     put_results(rows, n, changed);
     return true;
+}
+
+bool
+presence_apply(struct unit *u, struct beat_row *rows, size_t n, struct err *err)
+{
+    struct beat_row *rest = arena_alloc(u->mem, n * sizeof *rest);
+    size_t nrest = 0, at = 0;
+
+    for (size_t i = 0; i < n; i++)
+        rows[i].applied = false;
+    if (n == 0)
+        return true;
+    qsort(rows, n, sizeof *rows, by_agent);
+    if (!apply(u, store_presence_renew, rows, n, err))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!rows[i].applied)
+            rest[nrest++] = rows[i];
+    if (nrest == 0)
+        return true;
+    bool good = apply(u, store_presence_apply, rest, nrest, err);
+    for (size_t i = 0; i < n && at < nrest; i++)
+        if (!rows[i].applied)
+            rows[i] = rest[at++];
+    return good;
 }
 
 static const struct service_state *

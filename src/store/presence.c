@@ -29,7 +29,7 @@ static const struct db_shape org_row = DB_SHAPE(struct org_agents, org_columns);
 
 static const struct db_shape totals_row = DB_SHAPE(struct presence_totals, totals_columns);
 
-enum { APPLY, SWEEP, CLOSE, OPEN, TOTALS, ORGS };
+enum { RENEW, APPLY, SWEEP, CLOSE, OPEN, TOTALS, ORGS };
 
 #define INTERVAL(ms) ms " * interval '1 millisecond'"
 
@@ -51,6 +51,21 @@ enum { APPLY, SWEEP, CLOSE, OPEN, TOTALS, ORGS };
     " last_probe = n.last_probe FROM next n WHERE p.agent_id = n.agent_id"                         \
     " RETURNING p.agent_id, p.state, p.reason, ms(p.last_heartbeat))"
 
+/* What a beat (kind, at) makes of the presence that it finds. */
+#define JUDGED_STATE(window)                                                                       \
+    "(CASE WHEN kind IN (0, 2) THEN 0"                                                             \
+    " WHEN kind IN (1, 5) THEN 2"                                                                  \
+    " WHEN kind = 3 AND state = 2 THEN 1"                                                          \
+    " WHEN kind = 4 AND coalesce(last_activity, '-infinity') <= at - " INTERVAL(                   \
+        window) " THEN 2"                                                                          \
+                " ELSE state END)"
+#define JUDGED_REASON(unless)                                                                      \
+    "(CASE kind WHEN 0 THEN 1 WHEN 1 THEN 2 WHEN 2 THEN 3 WHEN 5 THEN 9 ELSE " unless " END)"      \
+    "::smallint"
+#define LAST_ACTIVITY  "CASE WHEN kind IN (0, 2) THEN at ELSE last_activity END"
+#define LAST_HEARTBEAT "CASE WHEN kind IN (0, 1) THEN at ELSE last_heartbeat END"
+#define LAST_PROBE     "CASE WHEN kind IN (3, 4) THEN at ELSE last_probe END"
+
 /* When the silence of an agent began: its last activity; for one that is only known from probes
  * that went well, the last of them. */
 #define HEARD                                                                                      \
@@ -59,6 +74,17 @@ enum { APPLY, SWEEP, CLOSE, OPEN, TOTALS, ORGS };
 
 /* clang-format off */
 const struct stmt store_presence_stmts[] = {
+    /* The beats that change no state, as hardly any does: nothing follows from them, so nothing is
+     * read or locked before. PostgreSQL judges a row again that another has changed meanwhile. */
+    [RENEW] = { "presence_renew",
+        "UPDATE presence SET reason = " JUDGED_REASON("reason") ", last_activity = " LAST_ACTIVITY
+        ", last_heartbeat = " LAST_HEARTBEAT ", last_probe = " LAST_PROBE
+        " FROM (SELECT id, kind, (SELECT roster_now()) AS at"
+        " FROM unnest($1::uuid[], $2::bigint[]) AS b (id, kind)) beats"
+        " WHERE agent_id = id AND open AND state = " JUDGED_STATE("$3::bigint")
+        " AND (reason <> 0 OR kind = 4)"
+        " RETURNING agent_id, state, reason, ms(last_heartbeat)",
+        &now_row },
     /* The beats lead the join, so that its plan costs the same however large the table is; rows are
      * locked in id order, so that two writers cannot wait for each other. */
     [APPLY] = { "presence_apply",
@@ -69,21 +95,12 @@ const struct stmt store_presence_stmts[] = {
         " AS b (agent_id, kind, http_status, latency_ms, error)"
         " JOIN presence p ON p.agent_id = b.agent_id WHERE p.open"
         " ORDER BY p.agent_id FOR UPDATE OF p),"
-        " judged AS (SELECT o.*, (CASE"
-        "  WHEN kind IN (0, 2) THEN 0"
-        "  WHEN kind IN (1, 5) THEN 2"
-        "  WHEN kind = 3 AND state = 2 THEN 1"
-        "  WHEN kind = 4 AND"
-        "   coalesce(last_activity, '-infinity') <= at - " INTERVAL("$6::bigint") " THEN 2"
-        "  ELSE state END)::smallint AS new_state FROM old o),"
+        " judged AS (SELECT o.*, " JUDGED_STATE("$6::bigint") "::smallint AS new_state FROM old o),"
         " next AS MATERIALIZED (SELECT agent_id, state AS old_state, new_state AS state, at,"
-        " reason = 0 AS was_never_seen, http_status, latency_ms, error, (CASE"
-        "  WHEN kind = 0 THEN 1 WHEN kind = 1 THEN 2 WHEN kind = 2 THEN 3 WHEN kind = 5 THEN 9"
-        "  WHEN new_state = state THEN reason"
-        "  WHEN kind = 3 THEN 5 ELSE 6 END)::smallint AS reason,"
-        " CASE WHEN kind IN (0, 2) THEN at ELSE last_activity END AS last_activity,"
-        " CASE WHEN kind IN (0, 1) THEN at ELSE last_heartbeat END AS last_heartbeat,"
-        " CASE WHEN kind IN (3, 4) THEN at ELSE last_probe END AS last_probe FROM judged),"
+        " reason = 0 AS was_never_seen, http_status, latency_ms, error, " JUDGED_REASON(
+        "CASE WHEN new_state = state THEN reason WHEN kind = 3 THEN 5 ELSE 6 END") " AS reason, "
+        LAST_ACTIVITY " AS last_activity, " LAST_HEARTBEAT " AS last_heartbeat, "
+        LAST_PROBE " AS last_probe FROM judged),"
         UPDATE_PRESENCE "," LOG_CHANGES "," HINT_CHANGES("$7::bigint")
         " OR (n.was_never_seen AND n.reason <> 0))"
         " SELECT * FROM done",
@@ -130,6 +147,16 @@ const struct stmt store_presence_stmts[] = {
     STMT_END,
 };
 /* clang-format on */
+
+struct list *
+store_presence_renew(struct db_tx *tx, const struct presence_batch *batch, struct arena *mem,
+                     struct err *err)
+{
+    return store_all(tx, &store_presence_stmts[RENEW],
+                     DB_ARGS(DB_UUIDS(batch->agents, batch->n), DB_INTS(batch->kinds, batch->n),
+                             DB_INT(batch->window_ms)),
+                     mem, err);
+}
 
 struct list *
 store_presence_apply(struct db_tx *tx, const struct presence_batch *batch, struct arena *mem,

@@ -171,8 +171,9 @@ writer_open(struct service *service, size_t beats, size_t calls, struct err *err
     struct db_options options = service->db;
 
     /* Left to itself the server plans the statement on instances anew for each batch, which takes
-     * longer than to apply a heartbeat. */
-    options.generic = true;
+     * longer than to apply a heartbeat; and it may change rows in another order than a writer
+     * elsewhere, which waits for this one then, as this one for it. */
+    options.by_key = true;
     w->service = service;
     w->beats = mailbox_new(beats + 2);
     records_init(&w->records, service, w->beats, calls);

@@ -65,7 +65,7 @@ open_fleet(struct domain_fixture *fx)
 {
     struct fleet *f = arena_alloc(fx->u.mem, sizeof *f);
     const struct db_options options = {
-        .conninfo = db_fixture_conninfo(), .name = "writer", .timeout_ms = 60000, .generic = true
+        .conninfo = db_fixture_conninfo(), .name = "writer", .timeout_ms = 60000, .by_key = true
     };
 
     f->fx = fx;
