@@ -29,8 +29,8 @@ struct presence_totals {
     int64_t online, idle, offline, never_seen;
 };
 
-/* Applies what of the batch changes no state, and is of no news to the caches of other nodes: who is
- * missing in what it gives (as store_presence_apply) is left for that. */
+/* Applies what of the batch changes no state, and is of no news to the caches of other nodes: who
+ * is missing in what it gives (as store_presence_apply) is left for that. */
 struct list *store_presence_renew(struct db_tx *tx, const struct presence_batch *batch,
                                   struct arena *mem, struct err *err) MUST_CHECK;
 

@@ -27,6 +27,13 @@ static const struct db_col columns[] = {
 
 static const struct db_shape row = DB_SHAPE(struct call_record, columns);
 
+static const struct db_col edge_columns[] = {
+    { INT_AT(struct call_edge, id) },
+    { INT_AT(struct call_edge, ended) },
+};
+
+static const struct db_shape edge_row = DB_SHAPE(struct call_edge, edge_columns);
+
 /* In the order of the columns that the COPY names. */
 static const struct db_copy_col copied[] = {
     DB_COPY_TIME_AT(struct call_record, at),
@@ -58,7 +65,13 @@ static const struct db_copy copy = {
     COUNT(copied),
 };
 
-enum { LIST, CLEAN };
+_Static_assert(CALLS_WALK == 10000, "the statement has it as a literal");
+
+enum { LIST, EDGE, CLEAN };
+
+/* $1 org, $2 the id. */
+#define BELOW                                                                                      \
+    " WHERE org_id = $1::uuid AND id < coalesce(nullif($2::bigint, 0), 9223372036854775807)"
 
 /* clang-format off */
 const struct stmt store_calls_stmts[] = {
@@ -66,8 +79,7 @@ const struct stmt store_calls_stmts[] = {
         "SELECT id, ms(at), org_id, trace_id, request_id, connection_id, source_agent_id,"
         " source_permanent_id, target_agent_id, target_permanent_id, fallback_permanent_id,"
         " protocol, status, outcome, request_bytes, response_bytes, latency_us, first_byte_us"
-        " FROM calls WHERE org_id = $1::uuid"
-        " AND id < coalesce(nullif($2::bigint, 0), 9223372036854775807)"
+        " FROM calls" BELOW " AND id >= $11::bigint"
         " AND ($3::uuid IS NULL OR $3::uuid IN (source_agent_id, target_agent_id))"
         " AND ($4::text IS NULL OR $4::text IN (source_permanent_id, target_permanent_id))"
         " AND ($5::uuid IS NULL OR connection_id = $5::uuid)"
@@ -77,6 +89,10 @@ const struct stmt store_calls_stmts[] = {
         " AND ($9::timestamptz IS NULL OR at < $9::timestamptz)"
         " ORDER BY id DESC LIMIT $10::bigint",
         &row },
+    [EDGE] = { "calls_edge",
+        "SELECT id, ms(at) + latency_us / 1000 FROM calls" BELOW
+        " ORDER BY id DESC LIMIT 1 OFFSET 9999",
+        &edge_row },
     /* Ids grow with time, so of each organization only the oldest ids are looked at; the
      * organizations are found one by one in the same index. */
     [CLEAN] = { "calls_clean",
@@ -108,18 +124,26 @@ store_calls_insert(struct db_tx *tx, const struct buf *rows, struct err *err)
 
 struct list *
 store_calls_list(struct db_tx *tx, const char *org, const struct call_filter *filter,
-                 int64_t before, struct arena *mem, struct err *err)
+                 struct call_range range, struct arena *mem, struct err *err)
 {
     struct uuid uuid;
     const char *ref = filter->agent_id;
     bool by_uuid = ref != NULL && ids_uuid_read(ref, &uuid);
 
     return store_all(tx, &store_calls_stmts[LIST],
-                     DB_ARGS(DB_TEXT(org), DB_INT(before), DB_TEXT(by_uuid ? ref : NULL),
+                     DB_ARGS(DB_TEXT(org), DB_INT(range.before), DB_TEXT(by_uuid ? ref : NULL),
                              DB_TEXT(by_uuid ? NULL : ref), DB_TEXT(filter->connection_id),
                              DB_TEXT(filter->outcome), DB_TEXT(filter->trace_id),
-                             DB_TIME(filter->since), DB_TIME(filter->until), DB_INT(filter->limit)),
+                             DB_TIME(filter->since), DB_TIME(filter->until), DB_INT(filter->limit),
+                             DB_INT(range.from)),
                      mem, err);
+}
+
+struct call_edge *
+store_calls_edge(struct db_tx *tx, const char *org, int64_t before, struct arena *mem,
+                 struct err *err)
+{
+    return db_one(tx, &store_calls_stmts[EDGE], DB_ARGS(DB_TEXT(org), DB_INT(before)), mem, err);
 }
 
 long

@@ -1,6 +1,7 @@
 /* Connections and the records of calls. */
 #include "domain/links.h"
 
+#include "base/clock.h"
 #include "domain/presence.h"
 #include "domain_fixture.h"
 
@@ -333,6 +334,53 @@ records_of_calls_outlive_their_agents_and_are_found_by_filter(void **state)
     assert_string_equal(fx->err.field, "connection_id");
 }
 
+/* All that a filter lets pass, page by page; *pages: how many there were. */
+static size_t
+count_calls(struct domain_fixture *fx, struct call_filter filter, int *pages)
+{
+    size_t n = 0;
+    struct page *page;
+
+    *pages = 0;
+    do {
+        page = calls_list(&fx->u, &filter, domain_fixture_again(fx));
+        assert_ok(page != NULL, &fx->err);
+        n += page->data.n;
+        (*pages)++;
+        filter.cursor = page->next;
+    } while (page->has_more);
+    return n;
+}
+
+static void
+a_page_of_calls_looks_at_some_and_goes_on_behind_them(void **state)
+{
+    struct domain_fixture *fx = *state;
+    struct call_filter rare = { .outcome = "timeout", .limit = 2 };
+    struct call_filter none = { .outcome = "none", .limit = 2 };
+    struct call_filter recent = { .since = clock_wall_ms() - 60 * 1000, .limit = 100 };
+    struct call_filter old = { .until = clock_wall_ms() - 20000 * 1000, .limit = 200 };
+    int pages;
+
+    /* 25,000 of them, one a second, every 8,000th of which failed. */
+    domain_fixture_run(fx,
+                       "INSERT INTO calls (at, org_id, trace_id, request_id, connection_id,"
+                       " source_agent_id, source_permanent_id, target_agent_id,"
+                       " target_permanent_id, status, outcome, request_bytes, response_bytes,"
+                       " latency_us, first_byte_us) SELECT now() - n * interval '1 second', o,"
+                       " 't', 'r', o, o, 'agt-1', o, 'agt-2', 200,"
+                       " CASE WHEN n %% 8000 = 0 THEN 'timeout' ELSE 'ok' END, 0, 0, 5000, 0"
+                       " FROM generate_series(25000, 1, -1) n, CAST('%s' AS uuid) o",
+                       fx->by.org_text);
+    assert_int_equal(count_calls(fx, rare, &pages), 3);
+    assert_int_equal(pages, 3);
+    assert_int_equal(count_calls(fx, none, &pages), 0);
+    assert_int_equal(pages, 3);
+    assert_in_range(count_calls(fx, old, &pages), 4900, 5000);
+    assert_in_range(count_calls(fx, recent, &pages), 60, 61);
+    assert_int_equal(pages, 1);
+}
+
 int
 main(void)
 {
@@ -343,6 +391,7 @@ main(void)
         domain_test(lists_of_connections_page_and_filter_by_agent),
         domain_test(first_connections_at_the_same_time_share_one_default_network),
         domain_test(records_of_calls_outlive_their_agents_and_are_found_by_filter),
+        domain_test(a_page_of_calls_looks_at_some_and_goes_on_behind_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

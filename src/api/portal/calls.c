@@ -75,6 +75,8 @@ const struct route portal_calls_routes[] = {
     { "GET", "/api/calls", list_calls, "listCalls", "List the records of calls", .who = WHO_KEY,
       .scope = SCOPE_AGENTS_READ, .limit = LIMIT_OWNER, .query = &filter_spec,
       .query_defaults = &filter_defaults, .out = &page_spec, .ok = 200,
-      .doc = "Bodies are never kept." },
+      .doc = "Bodies are never kept. Each page of a filtered list looks at some thousand calls: of"
+             " very many it may hold fewer items than asked for, even none, and yet a next page"
+             " exists." },
     ROUTE_LAST,
 };
