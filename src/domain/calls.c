@@ -74,10 +74,9 @@ calls_list(struct unit *u, const struct call_filter *filter, struct err *err)
 
     struct page *page = cursor_page(rows, filter->limit, u->mem);
     if (page->has_more)
-        cursor =
-            (struct cursor){ ((const struct call_record *)page->data.v[page->data.n - 1])->id };
+        cursor.number = ((const struct call_record *)page->data.v[page->data.n - 1])->id;
     else if ((page->has_more = may_go_on(filter, edge)))
-        cursor = (struct cursor){ edge->id };
+        cursor.number = edge->id;
     if (page->has_more)
         page->next = cursor_write('r', &cursor, u->mem);
     return page;

@@ -89,9 +89,10 @@ const struct stmt store_calls_stmts[] = {
         " AND ($9::timestamptz IS NULL OR at < $9::timestamptz)"
         " ORDER BY id DESC LIMIT $10::bigint",
         &row },
+    /* What lies before it is passed over in the index. */
     [EDGE] = { "calls_edge",
-        "SELECT id, ms(at) + latency_us / 1000 FROM calls" BELOW
-        " ORDER BY id DESC LIMIT 1 OFFSET 9999",
+        "SELECT id, ms(at) + latency_us / 1000 FROM calls WHERE org_id = $1::uuid AND id ="
+        " (SELECT id FROM calls" BELOW " ORDER BY id DESC LIMIT 1 OFFSET 9999)",
         &edge_row },
     /* Ids grow with time, so of each organization only the oldest ids are looked at; the
      * organizations are found one by one in the same index. */
