@@ -34,7 +34,7 @@ def arguments():
         "lanes",
         nargs="*",
         metavar="lane",
-        help="%s (standard: all; with --quick: " "all but hang and lists)" % ", ".join(LANES),
+        help="%s (standard: all; with --quick: %s)" % (", ".join(LANES), ", ".join(QUICK)),
     )
     parser.add_argument(
         "--quick", action="store_true", help="one run of one second each: does it " "all work?"

@@ -5,7 +5,7 @@ import os
 import time
 
 import machine
-from lanes import LANES, QUICK, Caller, Contender, compare, hanging_calls, write_agents
+from lanes import LANES, Caller, Contender, compare, hanging_calls, write_agents
 from peers import Bed, Wrong, paced, part, wrk
 from sockets import idle_cpu
 
@@ -147,4 +147,3 @@ def crowd(runs, folder, keep):
 
 
 LANES["crowd"] = crowd
-QUICK.append("crowd")

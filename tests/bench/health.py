@@ -8,7 +8,7 @@ import statistics
 import time
 
 import machine
-from lanes import LANES, QUICK
+from lanes import LANES
 from peers import NGINX, Api, Registry, Server, Silence, Wrong, wrk
 
 # Fewer are asked more often, so that the rate stays.
@@ -253,4 +253,3 @@ def health(runs, folder, keep):
 
 
 LANES["health"] = health
-QUICK.append("health")
